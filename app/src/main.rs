@@ -1,0 +1,3 @@
+//! The backend service.
+
+fn main() {}
