@@ -1,0 +1,7 @@
+//! To be written: nothing of this service is there yet, and every operation says so.
+
+use crate::Service;
+
+crate::tables! { "rds" {} }
+
+pub(crate) const SERVICE: Service = Service::new("rds", |_| None);
