@@ -14,6 +14,8 @@ pub struct Database {
     /// `15`, `16`, …: the major version whose server programs are needed.
     pub major_version: u32,
     pub port: u16,
+    /// The host names that the server's certificate is for.
+    pub names: Vec<String>,
     pub role: Role,
     /// The interface of the server in the instance's own zone.
     pub interface: InterfaceId,

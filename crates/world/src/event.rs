@@ -38,6 +38,9 @@ pub struct TaskStatus {
     pub pull_started_at: Option<Timestamp>,
     pub pull_stopped_at: Option<Timestamp>,
     pub containers: Vec<ContainerStatus>,
+    /// What the world could not do as asked though the task runs, such as limits that an
+    /// ordinary user may not set.
+    pub warnings: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,7 +91,8 @@ pub enum Health {
 }
 
 /// Lines a container wrote, in order. `sequence` grows by one with every batch of a stream, so
-/// that a batch told twice is kept once.
+/// that a batch told twice is kept once; a batch is told again until [`crate::Command::LogKept`]
+/// says it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogBatch {
     pub group: String,
@@ -114,6 +118,11 @@ pub struct DatabaseStatus {
     pub active_interface: Option<InterfaceId>,
     /// Parameters that wait for a restart.
     pub pending_restart: Vec<String>,
+    /// Parameters the server did not take, with what it said.
+    pub refused: Vec<String>,
+    /// How the machine's own user reaches it: a libpq connection string without user, database
+    /// and password.
+    pub local: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -47,6 +47,12 @@ pub enum Command {
     RemoveDatabase(DatabaseId),
     EnsureBalancer(Box<balancer::Balancer>),
     RemoveBalancer(BalancerId),
+    /// The batches of this log stream up to this sequence are on the control plane's disk.
+    LogKept {
+        group: String,
+        stream: String,
+        sequence: u64,
+    },
     /// Something that is done once, not kept: answered by an event.
     Act(Action),
 }

@@ -1,6 +1,7 @@
 //! Tasks as they should be: isolated processes behind one network interface.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,10 @@ pub struct Task {
     pub interface: InterfaceId,
     /// The host name the containers see.
     pub hostname: String,
+    /// The VPC's resolver (the primary range's base plus two), when it answers.
+    pub nameserver: Option<Ipv4Addr>,
+    /// The interface's own address, for `/etc/hosts`.
+    pub address: Option<Ipv4Addr>,
     /// 1024 units are one virtual CPU.
     pub cpu_units: u32,
     pub memory_mib: u32,
@@ -32,6 +37,8 @@ impl Task {
             vpc,
             interface,
             hostname: String::new(),
+            nameserver: None,
+            address: None,
             cpu_units: 256,
             memory_mib: 512,
             requirements: Vec::new(),
