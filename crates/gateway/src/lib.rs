@@ -1,1 +1,3 @@
-//! To be written.
+//! The region's front door: HTTP, signatures, permissions, and dispatch to the control plane.
+
+pub mod sigv4;
