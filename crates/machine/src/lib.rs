@@ -1,6 +1,22 @@
 //! The world for real: namespaces, packets, containers, databases and balancer processes.
 //!
 //! It makes what [`world::World`] says and tells what happened. It knows no AWS API, and it runs
-//! as a process of its own that outlives the control plane.
+//! as a process of its own that outlives the control plane: see [`start`] for who starts whom.
 
+pub mod client;
 pub mod host;
+pub mod start;
+
+mod anchor;
+mod control;
+mod error;
+mod exec;
+mod executor;
+mod keeper;
+mod netns;
+mod outbox;
+mod roles;
+
+pub use error::{Failure, chain};
+pub use roles::main;
+pub use start::{Machine, Options, start, stop, sweep};

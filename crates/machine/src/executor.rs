@@ -1,0 +1,219 @@
+//! The main loop: takes commands, has the parts carry them out, and tells what happened.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use world::{Command, Event, VpcId, World};
+
+use crate::control::{Control, Happening};
+use crate::error::{Failure, Step as _, chain};
+use crate::exec;
+use crate::host::{Host, Paths};
+use crate::outbox::Outbox;
+use crate::roles::{Arguments, leave_caller};
+use crate::start::READY;
+
+pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
+    let arguments = Arguments(arguments);
+    let paths = Paths::new(arguments.path("--data")?);
+    log_to_stderr();
+    let (events, said) = mpsc::unbounded_channel();
+    let host = Host {
+        data: paths.data.clone(),
+        run: paths.machine_run(),
+        program: std::env::current_exe().step(|| "find the machine's own program")?,
+        rootless: arguments.has("--rootless"),
+        events,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .step(|| "start the runtime")?;
+    runtime.block_on(async {
+        let control = Control::listen(&paths.control_socket())?;
+        exec::serve(&host, &paths.exec_socket())?;
+        let mut executor = Executor::new(host);
+        executor.resume().await;
+        println!("{READY}");
+        leave_caller();
+        executor.serve(control, said).await
+    })
+}
+
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TERRELLA_MACHINE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    // A second subscriber in one process would be a mistake of the program's, not of the world.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .try_init();
+}
+
+struct Executor {
+    host: Host,
+    /// What should exist, as far as it was said.
+    wanted: World,
+    /// VPCs that could not be made so yet.
+    failed: BTreeSet<VpcId>,
+    outbox: Outbox,
+    /// Whether `wanted` differs from the copy on disk.
+    unsaved: bool,
+}
+
+impl Executor {
+    fn new(host: Host) -> Self {
+        Self {
+            host,
+            wanted: World::default(),
+            failed: BTreeSet::new(),
+            outbox: Outbox::default(),
+            unsaved: false,
+        }
+    }
+
+    async fn serve(
+        mut self,
+        mut control: Control,
+        mut said: mpsc::UnboundedReceiver<Event>,
+    ) -> Result<ExitCode, Failure> {
+        let mut terminate = signal(SignalKind::terminate()).step(|| "wait for signals")?;
+        let mut again = tokio::time::interval(Duration::from_secs(1));
+        again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
+                Some(event) = said.recv() => self.outbox.push(event),
+                happening = control.next(&mut self.outbox) => match happening {
+                    Happening::Command(command) => self.apply(command).await,
+                    Happening::Connected => self.outbox.start_over(),
+                    Happening::Disconnected => tracing::info!("the control plane is gone"),
+                    Happening::Said => {}
+                },
+                _ = again.tick() => self.again().await,
+            }
+        }
+    }
+
+    /// Goes on after a restart with what was wanted before it.
+    async fn resume(&mut self) {
+        match fs::read(self.world_file()) {
+            Ok(bytes) => match serde_json::from_slice::<World>(&bytes) {
+                Ok(world) => self.replace(world).await,
+                Err(error) => tracing::error!(%error, "the wanted world on disk is not readable"),
+            },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => tracing::error!(%error, "cannot read the wanted world"),
+        }
+    }
+
+    async fn apply(&mut self, command: Command) {
+        match command {
+            Command::Replace(world) => self.replace(*world).await,
+            Command::EnsureInternet(internet) => {
+                self.wanted.internet = internet;
+            }
+            Command::EnsureVpc(vpc) => {
+                let id = vpc.id.clone();
+                self.wanted.vpcs.insert(id.clone(), *vpc);
+                self.ensure_vpc(&id).await;
+            }
+            Command::RemoveVpc(id) => {
+                self.wanted.vpcs.remove(&id);
+            }
+            Command::EnsureTask(task) => {
+                self.wanted.tasks.insert(task.id.clone(), *task);
+            }
+            Command::RemoveTask(id) => {
+                self.wanted.tasks.remove(&id);
+            }
+            Command::EnsureDatabase(database) => {
+                self.wanted.databases.insert(database.id.clone(), *database);
+            }
+            Command::RemoveDatabase(id) => {
+                self.wanted.databases.remove(&id);
+            }
+            Command::EnsureBalancer(balancer) => {
+                self.wanted.balancers.insert(balancer.id.clone(), *balancer);
+            }
+            Command::RemoveBalancer(id) => {
+                self.wanted.balancers.remove(&id);
+            }
+            Command::Act(action) => self.host.tell(Event::ActionDone {
+                id: action.id,
+                failure: Some("databases are not built yet".into()),
+                snapshot: None,
+            }),
+        }
+        self.outbox.keep_only(&self.wanted);
+        self.save();
+    }
+
+    /// Everything that is wanted is ensured once more, even what did not change: it may have
+    /// come to harm.
+    async fn replace(&mut self, world: World) {
+        self.wanted = world;
+        let vpcs: Vec<VpcId> = self.wanted.vpcs.keys().cloned().collect();
+        for vpc in vpcs {
+            self.ensure_vpc(&vpc).await;
+        }
+    }
+
+    async fn ensure_vpc(&mut self, id: &VpcId) {
+        let result: Result<(), Failure> = Err(Failure::new("networks are not built yet"));
+        match result {
+            Ok(()) => {
+                self.failed.remove(id);
+                self.host.tell(Event::VpcReady(id.clone()));
+            }
+            Err(failure) => {
+                let reason = chain(&failure);
+                tracing::error!(vpc = %id, %reason, "the VPC is not as it should be");
+                self.failed.insert(id.clone());
+                self.host.tell(Event::VpcFailed {
+                    vpc: id.clone(),
+                    reason,
+                });
+            }
+        }
+    }
+
+    /// Tries again what failed.
+    async fn again(&mut self) {
+        for vpc in std::mem::take(&mut self.failed) {
+            if self.wanted.vpcs.contains_key(&vpc) {
+                self.ensure_vpc(&vpc).await;
+            }
+        }
+        if self.unsaved {
+            self.save();
+        }
+    }
+
+    fn world_file(&self) -> PathBuf {
+        self.host.run.join("world.json")
+    }
+
+    /// The directory is its owner's only: the world holds secrets.
+    fn save(&mut self) {
+        let file = self.world_file();
+        let new = file.with_extension("new");
+        let saved = serde_json::to_vec(&self.wanted)
+            .step(|| "write the wanted world")
+            .and_then(|bytes| fs::write(&new, bytes).step(|| "write the wanted world"))
+            .and_then(|()| fs::rename(&new, &file).step(|| "put the wanted world in place"));
+        self.unsaved = saved.is_err();
+        if let Err(failure) = saved {
+            tracing::error!(reason = chain(&failure), "the wanted world is not on disk");
+        }
+    }
+}

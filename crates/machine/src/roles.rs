@@ -1,0 +1,85 @@
+//! The processes that the machine is made of, each a role of one program.
+
+use std::ffi::{OsStr, OsString};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use nix::sys::signal::SigSet;
+
+use crate::error::{Failure, chain};
+use crate::{anchor, exec, executor, keeper, start};
+
+/// Plays the role that `arguments` begins with. To be called before the program has started any
+/// thread: most roles enter namespaces.
+pub fn main(arguments: &[OsString]) -> ExitCode {
+    let Some((role, rest)) = arguments.split_first() else {
+        eprintln!("machine: which role? launch, keeper, anchor, executor");
+        return ExitCode::from(2);
+    };
+    // The process that started this one may have blocked some for itself.
+    let _ = SigSet::all().thread_unblock();
+    let result = match role.to_str() {
+        Some("launch") => start::launch(rest),
+        Some("keeper") => keeper::run(rest),
+        Some("anchor") => anchor::run(rest),
+        Some("executor") => executor::run(rest),
+        Some("enter") => return exec::enter(rest),
+        _ => Err(Failure::new(format!(
+            "no role of the machine is called {}",
+            role.to_string_lossy()
+        ))),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => {
+            let text = chain(&failure);
+            // Whoever started the machine reads this; the log keeps it as well.
+            let _ = writeln!(std::io::stdout(), "{text}");
+            let _ = writeln!(
+                std::io::stderr(),
+                "machine {}: {text}",
+                role.to_string_lossy()
+            );
+            ExitCode::from(FATAL)
+        }
+    }
+}
+
+/// The exit status of a role that would fail the same way again.
+pub(crate) const FATAL: u8 = 78;
+
+/// The program that plays the roles, as a command that plays `role`.
+pub(crate) fn command(role: &str) -> Result<std::process::Command, Failure> {
+    let program = std::env::current_exe()
+        .map_err(|cause| Failure::because("find the machine's own program", cause))?;
+    let mut command = std::process::Command::new(program);
+    command.arg("machine").arg(role);
+    Ok(command)
+}
+
+/// `--name value` and `--flag` arguments.
+pub(crate) struct Arguments<'a>(pub &'a [OsString]);
+
+impl Arguments<'_> {
+    pub(crate) fn value(&self, name: &str) -> Option<&OsStr> {
+        let at = self.0.iter().position(|argument| argument == name)?;
+        self.0.get(at + 1).map(OsString::as_os_str)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> Result<PathBuf, Failure> {
+        self.value(name)
+            .map(PathBuf::from)
+            .ok_or_else(|| Failure::new(format!("{name} is missing")))
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|argument| argument == name)
+    }
+}
+
+/// From here on standard output is the log too: whoever waited for the start has its answer.
+pub(crate) fn leave_caller() {
+    // Standard error was given by the launcher and stays open.
+    let _ = nix::unistd::dup2_stdout(std::io::stderr());
+}

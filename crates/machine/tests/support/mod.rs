@@ -1,0 +1,134 @@
+//! A machine for one test, and bounded waiting.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses some of it"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::time::{Duration, Instant};
+
+use machine::client::{self, Connection, Place, Program};
+use machine::{Machine, Options};
+use tempfile::TempDir;
+use world::{Command, Event};
+
+/// A machine on a data directory of its own. It dies with the test, however that ends.
+pub struct Region {
+    pub machine: Machine,
+    pub runtime: tokio::runtime::Runtime,
+    pub connection: Connection,
+    // Last: the directory goes when the machine has gone.
+    pub data: TempDir,
+}
+
+impl Region {
+    pub fn start() -> Self {
+        for program in ["ip", "nft"] {
+            assert!(
+                ["/usr/sbin", "/sbin", "/usr/bin", "/bin"]
+                    .iter()
+                    .any(|directory| Path::new(directory).join(program).exists()),
+                "these tests need the program {program}"
+            );
+        }
+        let data = tempfile::tempdir().expect("a temporary directory");
+        let machine = start(data.path());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let connection = runtime
+            .block_on(Connection::open(&machine.paths))
+            .expect("a connection");
+        Self {
+            machine,
+            runtime,
+            connection,
+            data,
+        }
+    }
+
+    pub fn send(&mut self, command: &Command) {
+        self.runtime
+            .block_on(self.connection.commands.send(command))
+            .expect("the machine takes commands");
+    }
+
+    /// Reads events until `wanted` takes one.
+    pub fn await_event<T>(&mut self, what: &str, mut wanted: impl FnMut(&Event) -> Option<T>) -> T {
+        let events = &mut self.connection.events;
+        let mut seen = Vec::new();
+        let found = self.runtime.block_on(async {
+            tokio::time::timeout(Duration::from_secs(20), async {
+                loop {
+                    let event = events.next().await.expect("events").expect("more events");
+                    if let Some(found) = wanted(&event) {
+                        return found;
+                    }
+                    seen.push(event);
+                }
+            })
+            .await
+        });
+        found.unwrap_or_else(|_| panic!("no event of {what}; seen: {seen:?}\n{}", self.log()))
+    }
+
+    pub fn run(&self, place: Place, command: &[&str]) -> Output {
+        client::output(
+            &self.machine.paths,
+            &Program::new(place, command.iter().copied()),
+        )
+        .unwrap_or_else(|failure| panic!("{}\n{}", machine::chain(&failure), self.log()))
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.machine.paths.log()).unwrap_or_default()
+    }
+}
+
+pub fn start(data: &Path) -> Machine {
+    machine::start(&Options {
+        data: data.to_owned(),
+        program: PathBuf::from(env!("CARGO_BIN_EXE_machine")),
+        die_with_parent: true,
+    })
+    .unwrap_or_else(|failure| panic!("{}", machine::chain(&failure)))
+}
+
+/// Waits until `condition` gives something, at most ten seconds.
+pub fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(
+            start.elapsed() < Duration::from_secs(10),
+            "it did not happen in time: {what}"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The processes whose command line names this directory.
+pub fn processes_of(data: &Path) -> Vec<(i32, String)> {
+    let marker = data.to_string_lossy().into_owned();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").expect("/proc").flatten() {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        else {
+            continue;
+        };
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        if line.contains(&marker) {
+            found.push((pid, line));
+        }
+    }
+    found
+}
