@@ -148,6 +148,8 @@ impl Executor {
             Command::RemoveBalancer(id) => {
                 self.wanted.balancers.remove(&id);
             }
+            // Nothing here writes logs yet.
+            Command::LogKept { .. } => {}
             Command::Act(action) => self.host.tell(Event::ActionDone {
                 id: action.id,
                 failure: Some("databases are not built yet".into()),
