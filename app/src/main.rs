@@ -1,3 +1,7 @@
-//! The backend service.
+//! The program `links`; everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    links::commands::main()
+}

@@ -1,0 +1,13 @@
+//! `links`: a link shortener behind a load balancer, with a PostgreSQL behind it.
+
+pub mod commands;
+pub mod config;
+pub mod credentials;
+pub mod database;
+pub mod http;
+pub mod lifecycle;
+pub mod links;
+pub mod logs;
+pub mod migrations;
+pub mod probe;
+pub mod server;

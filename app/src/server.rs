@@ -1,0 +1,204 @@
+//! `links serve`: takes connections at once, gets the database ready meanwhile, and ends without dropping a request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use rand::Rng;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::config::{self, Config};
+use crate::database::Database;
+use crate::http::{App, router};
+use crate::lifecycle::{Lifecycle, Phase};
+use crate::logs::Chain;
+use crate::migrations::{self, MigrationError};
+
+const FIRST_RETRY: Duration = Duration::from_millis(200);
+const LAST_RETRY: Duration = Duration::from_secs(5);
+/// No file descriptor is free: wait for one instead of spinning.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Of the time between stop signal and kill, the part kept for closing the pool and writing the last log lines.
+const RESERVE: u32 = 10;
+
+pub async fn serve(config: Config) -> anyhow::Result<()> {
+    // Before anything is said to listen, so that no stop signal is missed.
+    let mut stop = StopSignals::listen()?;
+    let listener = TcpListener::bind(config.server.listen)
+        .await
+        .with_context(|| format!("listen on {}", config.server.listen))?;
+    let address = listener.local_addr().context("read the listen address")?;
+    let lifecycle = Lifecycle::new();
+    let database = Arc::new(Database::new(config.database));
+    let app = App::new(
+        Arc::clone(&database),
+        lifecycle.clone(),
+        config.server.clone(),
+    );
+    tracing::info!(%address, "listening");
+    let connections = Connections::new(router(app), &config.server);
+    let serving = async {
+        tokio::join!(
+            connections.accept(&listener),
+            prepare(&database, &lifecycle)
+        )
+    };
+    let drain_delay = tokio::select! {
+        _ = serving => unreachable!("accepting does not end"),
+        how = stop.next() => match how {
+            Stop::Terminate => config.server.drain_delay,
+            Stop::Interrupt => Duration::ZERO,
+        },
+    };
+    let kill = Instant::now() + config.server.stop_timeout;
+    tracing::info!(?drain_delay, "stopping");
+    lifecycle.advance(Phase::Draining);
+    tokio::select! {
+        () = connections.accept(&listener) => unreachable!("accepting does not end"),
+        () = sleep(drain_delay) => {}
+        _ = stop.next() => {}
+    }
+    drop(listener);
+    let drained = connections
+        .drain(kill - config.server.stop_timeout / RESERVE)
+        .await;
+    if timeout_at(kill, database.close()).await.is_err() {
+        tracing::warn!("database connections did not close in time");
+    }
+    drained?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Migrates the database, however long it takes until there is one.
+async fn prepare(database: &Database, lifecycle: &Lifecycle) {
+    let mut pause = FIRST_RETRY;
+    loop {
+        match migrations::run(database).await {
+            Ok(()) => break,
+            Err(error @ MigrationError::Database(_)) => {
+                tracing::warn!(error = %Chain(&error), retry_in = ?pause, "not ready yet");
+            }
+            Err(error @ MigrationError::Migrate(_)) => {
+                tracing::error!(error = %Chain(&error), retry_in = ?pause, "not ready yet");
+            }
+        }
+        // Many tasks that wait for one database must not all come back at the same moment.
+        let jitter = rand::rng().random_range(0.5..1.0);
+        sleep(pause.mul_f64(jitter)).await;
+        pause = (pause * 2).min(LAST_RETRY);
+    }
+    lifecycle.advance(Phase::Serving);
+    tracing::info!("ready");
+}
+
+/// The open connections.
+struct Connections {
+    router: Router,
+    http: auto::Builder<TokioExecutor>,
+    open: GracefulShutdown,
+}
+
+impl Connections {
+    fn new(router: Router, config: &config::Server) -> Self {
+        let mut http = auto::Builder::new(TokioExecutor::new());
+        // hyper counts the time an idle connection waits for its next request as time to read that request's head.
+        http.http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(config.keep_alive_timeout);
+        http.http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(config.keep_alive_timeout);
+        Self {
+            router,
+            http,
+            open: GracefulShutdown::new(),
+        }
+    }
+
+    async fn accept(&self, listener: &TcpListener) {
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => self.take(stream),
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::error!(%error, "cannot accept connections");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn take(&self, stream: TcpStream) {
+        // Answers are small and written at once; waiting to fill a packet would only delay them.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "connection lost before its first request");
+            return;
+        }
+        let service = TowerToHyperService::new(self.router.clone());
+        let connection = self
+            .http
+            .serve_connection(TokioIo::new(stream), service)
+            .into_owned();
+        let connection = self.open.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error = %error, "connection ended early");
+            }
+        });
+    }
+
+    /// Lets every connection finish the request it is in, and closes idle ones.
+    async fn drain(self, deadline: Instant) -> anyhow::Result<()> {
+        let open = self.open.count();
+        timeout_at(deadline, self.open.shutdown())
+            .await
+            .with_context(|| {
+                format!("of {open} connections some were still busy when the time to stop was over")
+            })
+    }
+}
+
+/// Errors of a connection that came and went, not of the listener.
+fn is_of_one_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
+}
+
+enum Stop {
+    /// The platform's stop; a balancer may still have to notice.
+    Terminate,
+    /// A person at the keyboard.
+    Interrupt,
+}
+
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("listen for SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("listen for SIGINT")?,
+        })
+    }
+
+    async fn next(&mut self) -> Stop {
+        tokio::select! {
+            _ = self.terminate.recv() => Stop::Terminate,
+            _ = self.interrupt.recv() => Stop::Interrupt,
+        }
+    }
+}
