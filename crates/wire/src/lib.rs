@@ -1,48 +1,49 @@
-//! AWS's wire protocols, typed. A first cut: the vocabulary that services code against.
+//! AWS's wire protocols, server side, typed from the API models in `models/`.
+//!
+//! One [`Value`] tree stands between the protocols and the typed shapes: a protocol reads and
+//! writes values by [`Schema`], and generated structures convert to and from values. So there is
+//! no codec per type, and a protocol is written once. This crate knows no service's rules.
 
-use std::borrow::Cow;
+pub mod error;
+#[expect(
+    clippy::pedantic,
+    reason = "generated code follows the models, not the lints"
+)]
+mod generated;
+pub mod json;
+pub mod schema;
+pub mod shape;
+pub mod time;
+pub mod value;
 
-/// A request's or answer's content, whatever protocol carried it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Value {
-    Bool(bool),
-    Integer(i64),
-    Float(f64),
-    String(String),
-    List(Vec<Value>),
-    Map(Vec<(String, Value)>),
+pub use error::{Error, Fault};
+pub use generated::*;
+pub use schema::{Kind, Location, Member, OperationSchema, ProtocolKind, Schema, ServiceSchema};
+pub use shape::{Operation, Shape, ShapeError, Stored, Unit, same};
+pub use value::{Members, Value};
+
+#[doc(hidden)]
+pub use serde;
+
+/// A service by its id, which is its module's name.
+pub fn service(id: &str) -> Option<&'static ServiceSchema> {
+    SERVICES.iter().find(|service| service.id == id).copied()
 }
 
-/// An AWS error.
-#[derive(Debug, Clone)]
-pub struct Error {
-    pub code: Cow<'static, str>,
-    pub message: String,
-    pub status: u16,
-}
+/// What generated code needs, under one short name so that no shape can hide it.
+mod rt {
+    pub(crate) use std::collections::BTreeMap as Map;
 
-impl Error {
-    pub fn new(
-        code: impl Into<Cow<'static, str>>,
-        status: u16,
-        message: impl Into<String>,
-    ) -> Self {
-        Self {
-            code: code.into(),
-            message: message.into(),
-            status,
-        }
-    }
-}
+    pub(crate) use bytes::Bytes;
+    pub(crate) use jiff::Timestamp;
+    pub(crate) use serde_json::Value as Document;
 
-/// A modelled structure.
-pub trait Shape: Sized {
-    fn from_value(value: Value) -> Result<Self, Error>;
-    fn into_value(self) -> Value;
-}
-
-/// A modelled operation.
-pub trait Operation {
-    type Input: Shape;
-    type Output: Shape;
+    pub(crate) use crate::schema::{
+        ErrorSchema, Kind, Location, Member, OperationSchema, ProtocolKind, Schema, ServiceSchema,
+        UNIT,
+    };
+    pub(crate) use crate::shape::{
+        Operation, Shape, ShapeError, Unit, debug, fill, put, put_box, set, set_box,
+    };
+    pub(crate) use crate::value::{Members, Value};
 }
