@@ -9,7 +9,8 @@ use wire::Error;
 use crate::{Context, Region, Service};
 
 pub use object::{
-    Condition, Deleted, NewVersion, PutOutcome, complete_upload, delete_object, put_object,
+    Condition, Deleted, NewVersion, PutOutcome, complete_upload, delete_object, no_such_upload,
+    put_object,
 };
 pub use state::{Blob, Bucket, Part, State, Upload, Version, VersionKey, Versioning};
 

@@ -146,7 +146,8 @@ pub fn delete_object(
     })
 }
 
-pub(super) fn no_such_upload() -> Error {
+/// The answer to an upload id that is not, or no longer, there.
+pub fn no_such_upload() -> Error {
     Error::new(
         "NoSuchUpload",
         404,
