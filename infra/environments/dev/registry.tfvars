@@ -1,0 +1,2 @@
+force_delete = true
+images_kept  = 20

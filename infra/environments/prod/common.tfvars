@@ -1,0 +1,2 @@
+project     = "links"
+environment = "prod"

@@ -1,0 +1,14 @@
+instance_class        = "db.t4g.medium"
+allocated_storage     = 50
+max_allocated_storage = 500
+multi_az              = true
+# Costs an apply 80 s more when it is made, and takes the reads.
+replica_count = 1
+
+backup_retention_days = 35
+deletion_protection   = true
+final_snapshot        = true
+
+log_exports          = ["postgresql", "upgrade"]
+log_retention_days   = 90
+performance_insights = true

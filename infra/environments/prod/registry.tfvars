@@ -1,0 +1,2 @@
+force_delete = false
+images_kept  = 100

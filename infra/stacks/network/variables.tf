@@ -1,0 +1,97 @@
+# The same in every stack: from the environment's backend.hcl and common.tfvars.
+
+variable "region" {
+  description = "AWS region of everything in the environment."
+  type        = string
+  default     = "eu-central-1"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "A region is named as in eu-central-1."
+  }
+}
+
+variable "bucket" {
+  description = "Bucket that holds the environment's states."
+  type        = string
+  nullable    = false
+}
+
+variable "project" {
+  description = "Name of the system, the beginning of all names."
+  type        = string
+  default     = "links"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,10}[a-z0-9]$", var.project))
+    error_message = "A project's name has 3 to 12 lower-case letters, digits and hyphens, begins with a letter and does not end with a hyphen."
+  }
+}
+
+variable "environment" {
+  description = "Name of the environment."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{1,11}$", var.environment))
+    error_message = "An environment's name has 2 to 12 lower-case letters and digits and begins with a letter."
+  }
+}
+
+# This stack's own; see modules/network for what each means.
+
+variable "cidr" {
+  description = "IPv4 range of the VPC."
+  type        = string
+  nullable    = false
+}
+
+variable "zones" {
+  description = "Availability zones by name, each with the ranges of its public and its private subnet."
+  type = map(object({
+    public_cidr  = string
+    private_cidr = string
+  }))
+  nullable = false
+
+  validation {
+    condition     = length(var.zones) == 3 && alltrue([for zone in keys(var.zones) : startswith(zone, var.region)])
+    error_message = "The system spans three zones of its region."
+  }
+}
+
+variable "nat_gateways" {
+  description = "Ways out of the private subnets: none, single or per_zone."
+  type        = string
+  nullable    = false
+}
+
+variable "s3_endpoint" {
+  description = "Whether the private subnets reach S3 through a gateway endpoint, which costs nothing."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "interface_endpoints" {
+  description = "AWS services that the private subnets reach through interface endpoints."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
+variable "balancer_ports" {
+  description = "Ports of the load balancer that are open to the internet."
+  type        = set(number)
+  default     = [80]
+  nullable    = false
+}
+
+variable "flow_log_retention_days" {
+  description = "Days for which flow logs are kept; null for no flow logs."
+  type        = number
+  default     = null
+}

@@ -1,0 +1,79 @@
+output "dns_name" {
+  description = "Where the service answers."
+  value       = module.balancer.dns_name
+}
+
+output "url" {
+  description = "Address to open."
+  value       = "${var.certificate_arn == null ? "http" : "https"}://${module.balancer.dns_name}"
+}
+
+output "zone_id" {
+  description = "Hosted zone of the load balancer's name, for alias records."
+  value       = module.balancer.zone_id
+}
+
+output "balancer_arn" {
+  description = "ARN of the load balancer."
+  value       = module.balancer.balancer_arn
+}
+
+output "balancer_arn_suffix" {
+  description = "The load balancer's name in metrics."
+  value       = module.balancer.balancer_arn_suffix
+}
+
+output "listener_arns" {
+  description = "ARNs of the listeners, by protocol."
+  value       = module.balancer.listener_arns
+}
+
+output "target_group_arn" {
+  description = "ARN of the target group."
+  value       = module.balancer.target_group_arn
+}
+
+output "target_group_arn_suffix" {
+  description = "The target group's name in metrics."
+  value       = module.balancer.target_group_arn_suffix
+}
+
+output "cluster_name" {
+  description = "Name of the cluster."
+  value       = module.service.cluster_name
+}
+
+output "cluster_arn" {
+  description = "ARN of the cluster."
+  value       = module.service.cluster_arn
+}
+
+output "service_name" {
+  description = "Name of the service."
+  value       = module.service.service_name
+}
+
+output "service_arn" {
+  description = "ARN of the service."
+  value       = module.service.service_arn
+}
+
+output "task_definition_arn" {
+  description = "ARN of the task definition's revision that was applied."
+  value       = module.service.task_definition_arn
+}
+
+output "task_role_name" {
+  description = "Name of the role that the containers have."
+  value       = module.service.task_role_name
+}
+
+output "image" {
+  description = "Image that was applied."
+  value       = local.image
+}
+
+output "log_group_name" {
+  description = "Name of the log group."
+  value       = module.service.log_group_name
+}
