@@ -18,6 +18,7 @@ use crate::host::{Host, Paths};
 use crate::outbox::Outbox;
 use crate::roles::{Arguments, leave_caller};
 use crate::start::READY;
+use crate::task::Tasks;
 
 pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     let arguments = Arguments(arguments);
@@ -39,7 +40,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     runtime.block_on(async {
         let control = Control::listen(&paths.control_socket())?;
         exec::serve(&host, &paths.exec_socket())?;
-        let mut executor = Executor::new(host);
+        let mut executor = Executor::new(host)?;
         executor.resume().await;
         println!("{READY}");
         leave_caller();
@@ -65,19 +66,21 @@ struct Executor {
     /// VPCs that could not be made so yet.
     failed: BTreeSet<VpcId>,
     outbox: Outbox,
+    tasks: Tasks,
     /// Whether `wanted` differs from the copy on disk.
     unsaved: bool,
 }
 
 impl Executor {
-    fn new(host: Host) -> Self {
-        Self {
+    fn new(host: Host) -> Result<Self, Failure> {
+        Ok(Self {
+            tasks: Tasks::start(host.clone())?,
             host,
             wanted: World::default(),
             failed: BTreeSet::new(),
             outbox: Outbox::default(),
             unsaved: false,
-        }
+        })
     }
 
     async fn serve(
@@ -95,7 +98,10 @@ impl Executor {
                 Some(event) = said.recv() => self.outbox.push(event),
                 happening = control.next(&mut self.outbox) => match happening {
                     Happening::Command(command) => self.apply(command).await,
-                    Happening::Connected => self.outbox.start_over(),
+                    Happening::Connected => {
+                        self.outbox.start_over();
+                        self.tasks.tell_again();
+                    }
                     Happening::Disconnected => tracing::info!("the control plane is gone"),
                     Happening::Said => {}
                 },
@@ -131,10 +137,12 @@ impl Executor {
                 self.wanted.vpcs.remove(&id);
             }
             Command::EnsureTask(task) => {
-                self.wanted.tasks.insert(task.id.clone(), *task);
+                self.wanted.tasks.insert(task.id.clone(), (*task).clone());
+                self.tasks.ensure(*task);
             }
             Command::RemoveTask(id) => {
                 self.wanted.tasks.remove(&id);
+                self.tasks.remove(&id);
             }
             Command::EnsureDatabase(database) => {
                 self.wanted.databases.insert(database.id.clone(), *database);
@@ -148,8 +156,11 @@ impl Executor {
             Command::RemoveBalancer(id) => {
                 self.wanted.balancers.remove(&id);
             }
-            // Nothing here writes logs yet.
-            Command::LogKept { .. } => {}
+            Command::LogKept {
+                group,
+                stream,
+                sequence,
+            } => self.tasks.log_kept(&group, &stream, sequence),
             Command::Act(action) => self.host.tell(Event::ActionDone {
                 id: action.id,
                 failure: Some("databases are not built yet".into()),
@@ -167,6 +178,11 @@ impl Executor {
         let vpcs: Vec<VpcId> = self.wanted.vpcs.keys().cloned().collect();
         for vpc in vpcs {
             self.ensure_vpc(&vpc).await;
+        }
+        self.tasks
+            .prune(&self.wanted.tasks.keys().cloned().collect());
+        for task in self.wanted.tasks.values() {
+            self.tasks.ensure(task.clone());
         }
     }
 

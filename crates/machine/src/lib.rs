@@ -6,6 +6,7 @@
 pub mod client;
 pub mod host;
 pub mod start;
+pub mod task;
 
 mod anchor;
 mod control;
