@@ -112,19 +112,27 @@ pub enum Ended {
     Failed(String),
 }
 
-/// Runs a program somewhere in the world with these standard streams, and waits for its end. It
-/// is killed when this process ends first. Blocks.
-pub fn exec(
+/// A program that runs in the world. Dropping it kills the program.
+#[derive(Debug)]
+pub struct Running {
+    socket: std::os::unix::net::UnixStream,
+    command: String,
+}
+
+/// Starts a program somewhere in the world with these standard streams. It is killed when this
+/// process ends first.
+pub fn spawn(
     paths: &Paths,
     program: &Program,
     streams: [BorrowedFd<'_>; 3],
-) -> Result<i32, Failure> {
+) -> Result<Running, Failure> {
     let path = paths.exec_socket();
     let mut socket = std::os::unix::net::UnixStream::connect(&path)
         .step(|| format!("connect to the machine at {}", path.display()))?;
-    let request = serde_json::to_vec(program).step(|| "write a request to run a program")?;
+    let mut request = serde_json::to_vec(program).step(|| "write a request to run a program")?;
+    request.push(b'\n');
     let files = streams.map(|stream| stream.as_raw_fd());
-    // One byte carries the descriptors, the rest follows as a stream that ends.
+    // One byte carries the descriptors; the request follows.
     sendmsg::<()>(
         socket.as_raw_fd(),
         &[IoSlice::new(b"\n")],
@@ -133,23 +141,40 @@ pub fn exec(
         None,
     )
     .step(|| "pass the standard streams to the machine")?;
-    let mut line = request;
-    line.push(b'\n');
     socket
-        .write_all(&line)
+        .write_all(&request)
         .step(|| "ask the machine to run a program")?;
-    let mut answer = String::new();
-    socket
-        .read_to_string(&mut answer)
-        .step(|| "hear how the program ended")?;
-    match serde_json::from_str(&answer) {
-        Ok(Ended::Status(status)) => Ok(status),
-        Ok(Ended::Failed(reason)) => Err(Failure::because(
-            format!("run {}", program.command.join(" ")),
-            reason,
-        )),
-        Err(error) => Err(Failure::because("hear how the program ended", error)),
+    Ok(Running {
+        socket,
+        command: program.command.join(" "),
+    })
+}
+
+impl Running {
+    /// Waits for its end and gives its exit status. Blocks.
+    pub fn wait(mut self) -> Result<i32, Failure> {
+        let mut answer = String::new();
+        self.socket
+            .read_to_string(&mut answer)
+            .step(|| "hear how the program ended")?;
+        match serde_json::from_str(&answer) {
+            Ok(Ended::Status(status)) => Ok(status),
+            Ok(Ended::Failed(reason)) => {
+                Err(Failure::because(format!("run {}", self.command), reason))
+            }
+            Err(error) => Err(Failure::because("hear how the program ended", error)),
+        }
     }
+}
+
+/// Runs a program somewhere in the world with these standard streams, and waits for its end.
+/// Blocks.
+pub fn exec(
+    paths: &Paths,
+    program: &Program,
+    streams: [BorrowedFd<'_>; 3],
+) -> Result<i32, Failure> {
+    spawn(paths, program, streams)?.wait()
 }
 
 /// [`exec`] with its output collected. Blocks.

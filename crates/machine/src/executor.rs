@@ -15,6 +15,7 @@ use crate::control::{Control, Happening};
 use crate::error::{Failure, Step as _, chain};
 use crate::exec;
 use crate::host::{Host, Paths};
+use crate::network::Networks;
 use crate::outbox::Outbox;
 use crate::roles::{Arguments, leave_caller};
 use crate::start::READY;
@@ -41,7 +42,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         let control = Control::listen(&paths.control_socket())?;
         exec::serve(&host, &paths.exec_socket())?;
         let mut executor = Executor::new(host)?;
-        executor.resume().await;
+        executor.resume();
         println!("{READY}");
         leave_caller();
         executor.serve(control, said).await
@@ -61,10 +62,14 @@ fn log_to_stderr() {
 
 struct Executor {
     host: Host,
+    network: Networks,
     /// What should exist, as far as it was said.
     wanted: World,
     /// VPCs that could not be made so yet.
     failed: BTreeSet<VpcId>,
+    internet_failed: bool,
+    /// Whether networks may be there that are not wanted.
+    prune: bool,
     outbox: Outbox,
     tasks: Tasks,
     /// Whether `wanted` differs from the copy on disk.
@@ -74,10 +79,13 @@ struct Executor {
 impl Executor {
     fn new(host: Host) -> Result<Self, Failure> {
         Ok(Self {
+            network: Networks::new(&host)?,
             tasks: Tasks::start(host.clone())?,
             host,
             wanted: World::default(),
             failed: BTreeSet::new(),
+            internet_failed: false,
+            prune: false,
             outbox: Outbox::default(),
             unsaved: false,
         })
@@ -97,7 +105,7 @@ impl Executor {
                 _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
                 Some(event) = said.recv() => self.outbox.push(event),
                 happening = control.next(&mut self.outbox) => match happening {
-                    Happening::Command(command) => self.apply(command).await,
+                    Happening::Command(command) => self.apply(command),
                     Happening::Connected => {
                         self.outbox.start_over();
                         self.tasks.tell_again();
@@ -105,16 +113,16 @@ impl Executor {
                     Happening::Disconnected => tracing::info!("the control plane is gone"),
                     Happening::Said => {}
                 },
-                _ = again.tick() => self.again().await,
+                _ = again.tick() => self.again(),
             }
         }
     }
 
     /// Goes on after a restart with what was wanted before it.
-    async fn resume(&mut self) {
+    fn resume(&mut self) {
         match fs::read(self.world_file()) {
             Ok(bytes) => match serde_json::from_slice::<World>(&bytes) {
-                Ok(world) => self.replace(world).await,
+                Ok(world) => self.replace(world),
                 Err(error) => tracing::error!(%error, "the wanted world on disk is not readable"),
             },
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -122,27 +130,32 @@ impl Executor {
         }
     }
 
-    async fn apply(&mut self, command: Command) {
+    fn apply(&mut self, command: Command) {
         match command {
-            Command::Replace(world) => self.replace(*world).await,
+            Command::Replace(world) => self.replace(*world),
             Command::EnsureInternet(internet) => {
                 self.wanted.internet = internet;
+                self.ensure_internet();
             }
             Command::EnsureVpc(vpc) => {
                 let id = vpc.id.clone();
                 self.wanted.vpcs.insert(id.clone(), *vpc);
-                self.ensure_vpc(&id).await;
+                self.ensure_vpc(&id);
             }
             Command::RemoveVpc(id) => {
                 self.wanted.vpcs.remove(&id);
+                self.prune = true;
+                self.prune_network();
             }
             Command::EnsureTask(task) => {
                 self.wanted.tasks.insert(task.id.clone(), (*task).clone());
+                self.set_tasks();
                 self.tasks.ensure(*task);
             }
             Command::RemoveTask(id) => {
                 self.wanted.tasks.remove(&id);
                 self.tasks.remove(&id);
+                self.set_tasks();
             }
             Command::EnsureDatabase(database) => {
                 self.wanted.databases.insert(database.id.clone(), *database);
@@ -173,22 +186,48 @@ impl Executor {
 
     /// Everything that is wanted is ensured once more, even what did not change: it may have
     /// come to harm.
-    async fn replace(&mut self, world: World) {
+    fn replace(&mut self, world: World) {
         self.wanted = world;
+        self.ensure_internet();
+        self.set_tasks();
         let vpcs: Vec<VpcId> = self.wanted.vpcs.keys().cloned().collect();
         for vpc in vpcs {
-            self.ensure_vpc(&vpc).await;
+            self.ensure_vpc(&vpc);
         }
         self.tasks
             .prune(&self.wanted.tasks.keys().cloned().collect());
         for task in self.wanted.tasks.values() {
             self.tasks.ensure(task.clone());
         }
+        self.prune = true;
+        self.prune_network();
     }
 
-    async fn ensure_vpc(&mut self, id: &VpcId) {
-        let result: Result<(), Failure> = Err(Failure::new("networks are not built yet"));
+    fn ensure_internet(&mut self) {
+        let result =
+            tokio::task::block_in_place(|| self.network.ensure_internet(&self.wanted.internet));
         match result {
+            Ok(again) => {
+                self.internet_failed = false;
+                for vpc in again {
+                    self.ensure_vpc(&vpc);
+                }
+            }
+            Err(failure) => {
+                tracing::error!(
+                    reason = chain(&failure),
+                    "the internet is not as it should be"
+                );
+                self.internet_failed = true;
+            }
+        }
+    }
+
+    fn ensure_vpc(&mut self, id: &VpcId) {
+        let Some(vpc) = self.wanted.vpcs.get(id) else {
+            return;
+        };
+        match tokio::task::block_in_place(|| self.network.ensure(vpc)) {
             Ok(()) => {
                 self.failed.remove(id);
                 self.host.tell(Event::VpcReady(id.clone()));
@@ -205,12 +244,44 @@ impl Executor {
         }
     }
 
-    /// Tries again what failed.
-    async fn again(&mut self) {
-        for vpc in std::mem::take(&mut self.failed) {
-            if self.wanted.vpcs.contains_key(&vpc) {
-                self.ensure_vpc(&vpc).await;
+    /// Removes networks that are not wanted.
+    fn prune_network(&mut self) {
+        match tokio::task::block_in_place(|| self.network.prune(&self.wanted.vpcs)) {
+            Ok(()) => self.prune = false,
+            Err(failure) => {
+                tracing::error!(reason = chain(&failure), "a network is not removed");
             }
+        }
+    }
+
+    /// Says which interfaces have a task behind them.
+    fn set_tasks(&mut self) {
+        let tasks = self
+            .wanted
+            .tasks
+            .values()
+            .map(|task| task.interface.clone())
+            .collect();
+        if let Err(failure) = self.network.set_tasks(tasks) {
+            tracing::error!(
+                reason = chain(&failure),
+                "a task's metadata does not answer"
+            );
+            // Ensuring its VPC once more puts it right.
+            self.failed.extend(self.wanted.vpcs.keys().cloned());
+        }
+    }
+
+    /// Tries again what failed.
+    fn again(&mut self) {
+        if self.internet_failed {
+            self.ensure_internet();
+        }
+        for vpc in std::mem::take(&mut self.failed) {
+            self.ensure_vpc(&vpc);
+        }
+        if self.prune {
+            self.prune_network();
         }
         if self.unsaved {
             self.save();

@@ -15,7 +15,9 @@ mod exec;
 mod executor;
 mod keeper;
 mod netns;
+mod network;
 mod outbox;
+mod probe;
 mod roles;
 
 pub use error::{Failure, chain};

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use nix::sys::signal::SigSet;
 
 use crate::error::{Failure, chain};
-use crate::{anchor, exec, executor, keeper, start, task};
+use crate::{anchor, exec, executor, keeper, probe, start, task};
 
 /// Plays the role that `arguments` begins with. To be called before the program has started any
 /// thread: most roles enter namespaces.
@@ -26,6 +26,7 @@ pub fn main(arguments: &[OsString]) -> ExitCode {
         Some("executor") => executor::run(rest),
         Some("enter") => return exec::enter(rest),
         Some("task") => return task::shim::main(rest),
+        Some("probe") => return probe::run(rest),
         _ => Err(Failure::new(format!(
             "no role of the machine is called {}",
             role.to_string_lossy()

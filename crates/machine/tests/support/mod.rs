@@ -132,3 +132,87 @@ pub fn processes_of(data: &Path) -> Vec<(i32, String)> {
     }
     found
 }
+
+pub const MACHINE: &str = env!("CARGO_BIN_EXE_machine");
+
+/// A program in the world that has said it is ready.
+pub struct Probe {
+    // Dropped first: that kills the program.
+    pub running: client::Running,
+    pub input: std::io::PipeWriter,
+    pub output: std::io::BufReader<std::io::PipeReader>,
+}
+
+impl Probe {
+    pub fn line(&mut self) -> String {
+        use std::io::BufRead as _;
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("a line");
+        line.trim_end().to_owned()
+    }
+
+    pub fn say(&mut self, text: &str) -> String {
+        use std::io::Write as _;
+        writeln!(self.input, "{text}").expect("the program reads");
+        self.line()
+    }
+}
+
+impl Region {
+    /// Starts a probe somewhere and waits for its first line.
+    pub fn probe(&self, place: Place, arguments: &[&str]) -> Probe {
+        use std::os::fd::AsFd as _;
+        let (theirs_in, input) = std::io::pipe().expect("a pipe");
+        let (output, theirs_out) = std::io::pipe().expect("a pipe");
+        let command = [MACHINE, "probe"].iter().chain(arguments).copied();
+        let program = Program::new(place, command);
+        let running = client::spawn(
+            &self.machine.paths,
+            &program,
+            [theirs_in.as_fd(), theirs_out.as_fd(), theirs_out.as_fd()],
+        )
+        .unwrap_or_else(|failure| panic!("{}", machine::chain(&failure)));
+        drop((theirs_in, theirs_out));
+        Probe {
+            running,
+            input,
+            output: std::io::BufReader::new(output),
+        }
+    }
+
+    /// A TCP server that greets with this text.
+    pub fn server(&self, place: Place, address: &str, text: &str) -> Probe {
+        let mut probe = self.probe(place, &["listen", address, text]);
+        assert_eq!(probe.line(), "listening");
+        probe
+    }
+
+    /// What a probe prints, or why it failed.
+    pub fn try_probe(&self, place: Place, arguments: &[&str]) -> Result<String, String> {
+        let command: Vec<&str> = [MACHINE, "probe"]
+            .iter()
+            .chain(arguments)
+            .copied()
+            .collect();
+        let output = self.run(place, &command);
+        if output.status.success() {
+            Ok(String::from_utf8_lossy(&output.stdout)
+                .trim_end()
+                .to_owned())
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr)
+                .trim_end()
+                .to_owned())
+        }
+    }
+
+    /// Makes a VPC what this document says.
+    pub fn ensure(&mut self, vpc: &world::network::Vpc) {
+        self.send(&Command::EnsureVpc(Box::new(vpc.clone())));
+        let ready = Event::VpcReady(vpc.id.clone());
+        self.await_event("VpcReady", |event| match event {
+            Event::VpcFailed { reason, .. } => panic!("{reason}"),
+            event => (*event == ready).then_some(()),
+        });
+    }
+}
