@@ -82,7 +82,7 @@ module "service" {
   secrets = {
     DATABASE_SECRET_ARN = {
       arn         = local.database.secret_arn
-      kms_key_arn = local.database.kms_key_arn
+      kms_key_arn = try(local.database.kms_key_arn, null) # A state keeps no null outputs.
     }
   }
 
