@@ -70,6 +70,9 @@ pub struct Container {
     pub command: Option<Vec<String>>,
     /// Added to the image's environment; wins over it. Holds injected secrets: never log it.
     pub environment: BTreeMap<String, String>,
+    /// Files that are there, read-only, whatever the image holds: content by absolute path.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
     pub working_directory: Option<String>,
     /// `uid`, `uid:gid`, `name` or `name:group`, instead of the image's.
     pub user: Option<String>,

@@ -96,7 +96,12 @@ impl Starter<'_> {
         let disk = storage(&self.order.data, &self.order.task.id).join(&container.name);
         let rootfs = Rootfs::new(disk, &bundle);
         let mut warnings = Vec::new();
-        warnings.extend(rootfs.mount(&prepared.layers, &self.order.task, prepared.privileges)?);
+        warnings.extend(rootfs.mount(
+            &prepared.layers,
+            &self.order.task,
+            container,
+            prepared.privileges,
+        )?);
         let user = user(&rootfs, prepared)?;
         rootfs.make_directory(&prepared.execute.directory)?;
         let (spec, limits) = spec::build(&spec::Parts {

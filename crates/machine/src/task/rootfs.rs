@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::mount::{MsFlags, mount};
 use nix::sys::stat::{Mode, mkdirat};
-use world::task::Task;
+use world::task::{Container, Task};
 
 use crate::error::{Failure, Step as _};
 
@@ -40,9 +40,10 @@ impl Rootfs {
         &self,
         layers: &[String],
         task: &Task,
+        container: &Container,
         privileges: Privileges,
     ) -> Result<Option<String>, Failure> {
-        self.prepare(task)?;
+        self.prepare(task, container)?;
         match self.overlay(layers, privileges) {
             // The storage is itself an overlay (a machine inside a container, say).
             Err(Errno::EINVAL) => {
@@ -54,7 +55,7 @@ impl Rootfs {
                     Some("mode=0700"),
                 )
                 .step(|| "mount a tmpfs for what the container writes")?;
-                self.prepare(task)?;
+                self.prepare(task, container)?;
                 self.overlay(layers, privileges)
                     .step(|| "mount the root file system")?;
                 Ok(Some(
@@ -90,7 +91,7 @@ impl Rootfs {
     }
 
     /// The upper layer begins with the files that are the task's and not the image's.
-    fn prepare(&self, task: &Task) -> Result<(), Failure> {
+    fn prepare(&self, task: &Task, container: &Container) -> Result<(), Failure> {
         for directory in [
             &self.root,
             &self.writable.join("upper/etc"),
@@ -102,21 +103,33 @@ impl Rootfs {
                 .create(directory)
                 .step(|| format!("make {}", directory.display()))?;
         }
-        let etc = self.writable.join("upper/etc");
-        let write = |name: &str, text: String| {
-            let path = etc.join(name);
-            fs::write(&path, text)
+        let upper = self.writable.join("upper");
+        let write = |name: &Path, text: &str| {
+            // Only plain names: nothing may lead out of the layer.
+            let plain: PathBuf = name
+                .components()
+                .filter(|part| matches!(part, Component::Normal(_)))
+                .collect();
+            let path = upper.join(plain);
+            let directory = path.parent().unwrap_or(&upper);
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o755)
+                .create(directory)
+                .and_then(|()| fs::write(&path, text))
                 .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o644)))
                 .step(|| format!("write {}", path.display()))
         };
-        write("hostname", format!("{}\n", task.hostname))?;
-        write("hosts", hosts(task))?;
-        write(
-            "resolv.conf",
-            task.nameserver
-                .map(|address| format!("nameserver {address}\noptions timeout:2 attempts:5\n"))
-                .unwrap_or_default(),
-        )
+        for (name, text) in &container.files {
+            write(Path::new(name), text)?;
+        }
+        write(Path::new("etc/hostname"), &format!("{}\n", task.hostname))?;
+        write(Path::new("etc/hosts"), &hosts(task))?;
+        let resolver = task
+            .nameserver
+            .map(|address| format!("nameserver {address}\noptions timeout:2 attempts:5\n"))
+            .unwrap_or_default();
+        write(Path::new("etc/resolv.conf"), &resolver)
     }
 
     /// A file of the container, never one outside it; empty when there is none.

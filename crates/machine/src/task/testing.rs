@@ -16,6 +16,7 @@ pub(crate) fn container(name: &str) -> Container {
         entry_point: None,
         command: None,
         environment: std::collections::BTreeMap::new(),
+        files: std::collections::BTreeMap::new(),
         working_directory: None,
         user: None,
         readonly_root_filesystem: false,

@@ -161,6 +161,7 @@ pub fn container(name: &str, image: &Image, arguments: &[&str]) -> Container {
         entry_point: Some(vec!["/t".into()]),
         command: Some(arguments.iter().map(|word| (*word).to_owned()).collect()),
         environment: std::collections::BTreeMap::new(),
+        files: std::collections::BTreeMap::new(),
         working_directory: None,
         user: None,
         readonly_root_filesystem: false,
