@@ -5,19 +5,26 @@
 //! no codec per type, and a protocol is written once. This crate knows no service's rules.
 
 pub mod error;
+mod form;
 #[expect(
     clippy::pedantic,
     reason = "generated code follows the models, not the lints"
 )]
 mod generated;
 pub mod json;
+pub mod protocol;
+pub mod request;
+mod scalar;
 pub mod schema;
 pub mod shape;
 pub mod time;
 pub mod value;
+mod xml;
 
 pub use error::{Error, Fault};
 pub use generated::*;
+pub use protocol::{parse, protocol_of, render, render_error, route};
+pub use request::RequestParts;
 pub use schema::{Kind, Location, Member, OperationSchema, ProtocolKind, Schema, ServiceSchema};
 pub use shape::{Operation, Shape, ShapeError, Stored, Unit, same};
 pub use value::{Members, Value};

@@ -24,6 +24,9 @@ pub struct ServiceSchema {
     pub operations: &'static [&'static OperationSchema],
     /// Every operation of the full API, sorted by name.
     pub all_operations: &'static [&'static str],
+    /// The operations that are not spoken here with their methods and path templates, where
+    /// a request can be told by these only.
+    pub unbuilt: &'static [(&'static str, &'static str, &'static str)],
 }
 
 impl ServiceSchema {

@@ -19,6 +19,9 @@ pub(crate) struct Model {
     /// from one that does not exist.
     #[serde(default)]
     pub(crate) all_operations: Vec<String>,
+    /// How the operations that are left out are called, in REST protocols.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) unbuilt: BTreeMap<String, Http>,
 }
 
 /// Where a trimmed model came from.
@@ -61,7 +64,7 @@ pub(crate) struct Operation {
     pub(crate) errors: Vec<Reference>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Http {
     pub(crate) method: String,

@@ -78,6 +78,20 @@ fn trim(model: &mut Model, operations: &[String]) -> Result<()> {
         operations.is_sorted(),
         "the operations in scope are not sorted"
     );
+    if model
+        .metadata
+        .protocols
+        .iter()
+        .any(|name| name.starts_with("rest"))
+    {
+        let left_out = model
+            .operations
+            .iter()
+            .filter(|(name, _)| operations.binary_search(name).is_err());
+        model.unbuilt = left_out
+            .map(|(name, operation)| (name.clone(), operation.http.clone()))
+            .collect();
+    }
     model
         .operations
         .retain(|name, _| operations.binary_search(name).is_ok());

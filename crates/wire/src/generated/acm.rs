@@ -19,6 +19,7 @@ static SERVICE: rt::ServiceSchema = rt::ServiceSchema {
     query_compatible: false,
     operations: &[&o::ADD_TAGS_TO_CERTIFICATE, &o::DELETE_CERTIFICATE, &o::DESCRIBE_CERTIFICATE, &o::EXPORT_CERTIFICATE, &o::GET_ACCOUNT_CONFIGURATION, &o::GET_CERTIFICATE, &o::IMPORT_CERTIFICATE, &o::LIST_CERTIFICATES, &o::LIST_TAGS_FOR_CERTIFICATE, &o::PUT_ACCOUNT_CONFIGURATION, &o::REMOVE_TAGS_FROM_CERTIFICATE, &o::RENEW_CERTIFICATE, &o::REQUEST_CERTIFICATE, &o::RESEND_VALIDATION_EMAIL, &o::REVOKE_CERTIFICATE, &o::SEARCH_CERTIFICATES, &o::UPDATE_CERTIFICATE_OPTIONS],
     all_operations: &["AddTagsToCertificate", "DeleteCertificate", "DescribeCertificate", "ExportCertificate", "GetAccountConfiguration", "GetCertificate", "ImportCertificate", "ListCertificates", "ListTagsForCertificate", "PutAccountConfiguration", "RemoveTagsFromCertificate", "RenewCertificate", "RequestCertificate", "ResendValidationEmail", "RevokeCertificate", "SearchCertificates", "UpdateCertificateOptions"],
+    unbuilt: &[],
 };
 
 #[derive(Clone, Default)]

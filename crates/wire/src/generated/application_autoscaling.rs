@@ -19,6 +19,7 @@ static SERVICE: rt::ServiceSchema = rt::ServiceSchema {
     query_compatible: false,
     operations: &[&o::DELETE_SCALING_POLICY, &o::DELETE_SCHEDULED_ACTION, &o::DEREGISTER_SCALABLE_TARGET, &o::DESCRIBE_SCALABLE_TARGETS, &o::DESCRIBE_SCALING_ACTIVITIES, &o::DESCRIBE_SCALING_POLICIES, &o::DESCRIBE_SCHEDULED_ACTIONS, &o::LIST_TAGS_FOR_RESOURCE, &o::PUT_SCALING_POLICY, &o::PUT_SCHEDULED_ACTION, &o::REGISTER_SCALABLE_TARGET, &o::TAG_RESOURCE, &o::UNTAG_RESOURCE],
     all_operations: &["DeleteScalingPolicy", "DeleteScheduledAction", "DeregisterScalableTarget", "DescribeScalableTargets", "DescribeScalingActivities", "DescribeScalingPolicies", "DescribeScheduledActions", "GetPredictiveScalingForecast", "ListTagsForResource", "PutScalingPolicy", "PutScheduledAction", "RegisterScalableTarget", "TagResource", "UntagResource"],
+    unbuilt: &[],
 };
 
 crate::string_enum!(AdjustmentType {

@@ -17,8 +17,9 @@ static SERVICE: rt::ServiceSchema = rt::ServiceSchema {
     api_version: "2013-04-01",
     xml_namespace: Some("https://route53.amazonaws.com/doc/2013-04-01/"),
     query_compatible: false,
-    operations: &[&o::ASSOCIATE_VPC_WITH_HOSTED_ZONE, &o::CHANGE_RESOURCE_RECORD_SETS, &o::CHANGE_TAGS_FOR_RESOURCE, &o::CREATE_HEALTH_CHECK, &o::CREATE_HOSTED_ZONE, &o::CREATE_REUSABLE_DELEGATION_SET, &o::CREATE_VPC_ASSOCIATION_AUTHORIZATION, &o::DELETE_HEALTH_CHECK, &o::DELETE_HOSTED_ZONE, &o::DELETE_REUSABLE_DELEGATION_SET, &o::DELETE_VPC_ASSOCIATION_AUTHORIZATION, &o::DISASSOCIATE_VPC_FROM_HOSTED_ZONE, &o::GET_ACCOUNT_LIMIT, &o::GET_CHANGE, &o::GET_DNSSEC, &o::GET_HEALTH_CHECK, &o::GET_HEALTH_CHECK_COUNT, &o::GET_HEALTH_CHECK_LAST_FAILURE_REASON, &o::GET_HEALTH_CHECK_STATUS, &o::GET_HOSTED_ZONE, &o::GET_HOSTED_ZONE_COUNT, &o::GET_HOSTED_ZONE_LIMIT, &o::GET_REUSABLE_DELEGATION_SET, &o::GET_REUSABLE_DELEGATION_SET_LIMIT, &o::LIST_HEALTH_CHECKS, &o::LIST_HOSTED_ZONES, &o::LIST_HOSTED_ZONES_BY_NAME, &o::LIST_HOSTED_ZONES_BY_VPC, &o::LIST_RESOURCE_RECORD_SETS, &o::LIST_REUSABLE_DELEGATION_SETS, &o::LIST_TAGS_FOR_RESOURCE, &o::LIST_TAGS_FOR_RESOURCES, &o::LIST_TRAFFIC_POLICIES, &o::LIST_VPC_ASSOCIATION_AUTHORIZATIONS, &o::TEST_DNS_ANSWER, &o::UPDATE_HEALTH_CHECK, &o::UPDATE_HOSTED_ZONE_COMMENT],
+    operations: &[&o::ASSOCIATE_VPC_WITH_HOSTED_ZONE, &o::CHANGE_RESOURCE_RECORD_SETS, &o::CHANGE_TAGS_FOR_RESOURCE, &o::CREATE_HEALTH_CHECK, &o::CREATE_HOSTED_ZONE, &o::CREATE_REUSABLE_DELEGATION_SET, &o::CREATE_VPC_ASSOCIATION_AUTHORIZATION, &o::DELETE_HEALTH_CHECK, &o::DELETE_HOSTED_ZONE, &o::DELETE_REUSABLE_DELEGATION_SET, &o::DELETE_VPC_ASSOCIATION_AUTHORIZATION, &o::DISASSOCIATE_VPC_FROM_HOSTED_ZONE, &o::GET_ACCOUNT_LIMIT, &o::GET_CHANGE, &o::GET_DNSSEC, &o::GET_HEALTH_CHECK, &o::GET_HEALTH_CHECK_COUNT, &o::GET_HEALTH_CHECK_LAST_FAILURE_REASON, &o::GET_HEALTH_CHECK_STATUS, &o::GET_HOSTED_ZONE, &o::GET_HOSTED_ZONE_COUNT, &o::GET_HOSTED_ZONE_LIMIT, &o::GET_REUSABLE_DELEGATION_SET, &o::GET_REUSABLE_DELEGATION_SET_LIMIT, &o::LIST_HEALTH_CHECKS, &o::LIST_HOSTED_ZONES, &o::LIST_HOSTED_ZONES_BY_NAME, &o::LIST_HOSTED_ZONES_BY_VPC, &o::LIST_RESOURCE_RECORD_SETS, &o::LIST_REUSABLE_DELEGATION_SETS, &o::LIST_TAGS_FOR_RESOURCE, &o::LIST_TAGS_FOR_RESOURCES, &o::LIST_VPC_ASSOCIATION_AUTHORIZATIONS, &o::TEST_DNS_ANSWER, &o::UPDATE_HEALTH_CHECK, &o::UPDATE_HOSTED_ZONE_COMMENT],
     all_operations: &["ActivateKeySigningKey", "AssociateVPCWithHostedZone", "ChangeCidrCollection", "ChangeResourceRecordSets", "ChangeTagsForResource", "CreateCidrCollection", "CreateHealthCheck", "CreateHostedZone", "CreateKeySigningKey", "CreateQueryLoggingConfig", "CreateReusableDelegationSet", "CreateTrafficPolicy", "CreateTrafficPolicyInstance", "CreateTrafficPolicyVersion", "CreateVPCAssociationAuthorization", "DeactivateKeySigningKey", "DeleteCidrCollection", "DeleteHealthCheck", "DeleteHostedZone", "DeleteKeySigningKey", "DeleteQueryLoggingConfig", "DeleteReusableDelegationSet", "DeleteTrafficPolicy", "DeleteTrafficPolicyInstance", "DeleteVPCAssociationAuthorization", "DisableHostedZoneDNSSEC", "DisassociateVPCFromHostedZone", "EnableHostedZoneDNSSEC", "GetAccountLimit", "GetChange", "GetCheckerIpRanges", "GetDNSSEC", "GetGeoLocation", "GetHealthCheck", "GetHealthCheckCount", "GetHealthCheckLastFailureReason", "GetHealthCheckStatus", "GetHostedZone", "GetHostedZoneCount", "GetHostedZoneLimit", "GetQueryLoggingConfig", "GetReusableDelegationSet", "GetReusableDelegationSetLimit", "GetTrafficPolicy", "GetTrafficPolicyInstance", "GetTrafficPolicyInstanceCount", "ListCidrBlocks", "ListCidrCollections", "ListCidrLocations", "ListGeoLocations", "ListHealthChecks", "ListHostedZones", "ListHostedZonesByName", "ListHostedZonesByVPC", "ListQueryLoggingConfigs", "ListResourceRecordSets", "ListReusableDelegationSets", "ListTagsForResource", "ListTagsForResources", "ListTrafficPolicies", "ListTrafficPolicyInstances", "ListTrafficPolicyInstancesByHostedZone", "ListTrafficPolicyInstancesByPolicy", "ListTrafficPolicyVersions", "ListVPCAssociationAuthorizations", "TestDNSAnswer", "UpdateHealthCheck", "UpdateHostedZoneComment", "UpdateHostedZoneFeatures", "UpdateTrafficPolicyComment", "UpdateTrafficPolicyInstance"],
+    unbuilt: &[("ActivateKeySigningKey", "POST", "/2013-04-01/keysigningkey/{HostedZoneId}/{Name}/activate"), ("ChangeCidrCollection", "POST", "/2013-04-01/cidrcollection/{CidrCollectionId}"), ("CreateCidrCollection", "POST", "/2013-04-01/cidrcollection"), ("CreateKeySigningKey", "POST", "/2013-04-01/keysigningkey"), ("CreateQueryLoggingConfig", "POST", "/2013-04-01/queryloggingconfig"), ("CreateTrafficPolicy", "POST", "/2013-04-01/trafficpolicy"), ("CreateTrafficPolicyInstance", "POST", "/2013-04-01/trafficpolicyinstance"), ("CreateTrafficPolicyVersion", "POST", "/2013-04-01/trafficpolicy/{Id}"), ("DeactivateKeySigningKey", "POST", "/2013-04-01/keysigningkey/{HostedZoneId}/{Name}/deactivate"), ("DeleteCidrCollection", "DELETE", "/2013-04-01/cidrcollection/{CidrCollectionId}"), ("DeleteKeySigningKey", "DELETE", "/2013-04-01/keysigningkey/{HostedZoneId}/{Name}"), ("DeleteQueryLoggingConfig", "DELETE", "/2013-04-01/queryloggingconfig/{Id}"), ("DeleteTrafficPolicy", "DELETE", "/2013-04-01/trafficpolicy/{Id}/{Version}"), ("DeleteTrafficPolicyInstance", "DELETE", "/2013-04-01/trafficpolicyinstance/{Id}"), ("DisableHostedZoneDNSSEC", "POST", "/2013-04-01/hostedzone/{Id}/disable-dnssec"), ("EnableHostedZoneDNSSEC", "POST", "/2013-04-01/hostedzone/{Id}/enable-dnssec"), ("GetCheckerIpRanges", "GET", "/2013-04-01/checkeripranges"), ("GetGeoLocation", "GET", "/2013-04-01/geolocation"), ("GetQueryLoggingConfig", "GET", "/2013-04-01/queryloggingconfig/{Id}"), ("GetTrafficPolicy", "GET", "/2013-04-01/trafficpolicy/{Id}/{Version}"), ("GetTrafficPolicyInstance", "GET", "/2013-04-01/trafficpolicyinstance/{Id}"), ("GetTrafficPolicyInstanceCount", "GET", "/2013-04-01/trafficpolicyinstancecount"), ("ListCidrBlocks", "GET", "/2013-04-01/cidrcollection/{CidrCollectionId}/cidrblocks"), ("ListCidrCollections", "GET", "/2013-04-01/cidrcollection"), ("ListCidrLocations", "GET", "/2013-04-01/cidrcollection/{CidrCollectionId}"), ("ListGeoLocations", "GET", "/2013-04-01/geolocations"), ("ListQueryLoggingConfigs", "GET", "/2013-04-01/queryloggingconfig"), ("ListTrafficPolicies", "GET", "/2013-04-01/trafficpolicies"), ("ListTrafficPolicyInstances", "GET", "/2013-04-01/trafficpolicyinstances"), ("ListTrafficPolicyInstancesByHostedZone", "GET", "/2013-04-01/trafficpolicyinstances/hostedzone"), ("ListTrafficPolicyInstancesByPolicy", "GET", "/2013-04-01/trafficpolicyinstances/trafficpolicy"), ("ListTrafficPolicyVersions", "GET", "/2013-04-01/trafficpolicies/{Id}/versions"), ("UpdateHostedZoneFeatures", "POST", "/2013-04-01/hostedzone/{Id}/features"), ("UpdateTrafficPolicyComment", "POST", "/2013-04-01/trafficpolicy/{Id}/{Version}"), ("UpdateTrafficPolicyInstance", "POST", "/2013-04-01/trafficpolicyinstance/{Id}")],
 };
 
 crate::string_enum!(AcceleratedRecoveryStatus {
@@ -3268,78 +3269,6 @@ impl std::fmt::Debug for ListTagsForResourcesResponse {
 }
 
 #[derive(Clone, Default)]
-pub struct ListTrafficPoliciesRequest {
-    pub max_items: Option<String>,
-    pub traffic_policy_id_marker: Option<String>,
-}
-
-impl rt::Shape for ListTrafficPoliciesRequest {
-    const SCHEMA: &'static rt::Schema = &s::LIST_TRAFFIC_POLICIES_REQUEST;
-
-    fn from_value(value: rt::Value) -> Result<Self, rt::ShapeError> {
-        let mut it = Self::default();
-        rt::fill(value, Self::SCHEMA, &mut |index, value| match index {
-            0 => rt::set(&mut it.max_items, value),
-            1 => rt::set(&mut it.traffic_policy_id_marker, value),
-            _ => Ok(()),
-        })?;
-        Ok(it)
-    }
-
-    fn into_value(self) -> rt::Value {
-        let mut to = rt::Members::new();
-        rt::put(&mut to, 0, self.max_items);
-        rt::put(&mut to, 1, self.traffic_policy_id_marker);
-        rt::Value::Struct(to)
-    }
-}
-
-impl std::fmt::Debug for ListTrafficPoliciesRequest {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        rt::debug(self, out)
-    }
-}
-
-#[derive(Clone, Default)]
-pub struct ListTrafficPoliciesResponse {
-    pub is_truncated: Option<bool>,
-    pub max_items: Option<String>,
-    pub traffic_policy_id_marker: Option<String>,
-    pub traffic_policy_summaries: Option<Vec<TrafficPolicySummary>>,
-}
-
-impl rt::Shape for ListTrafficPoliciesResponse {
-    const SCHEMA: &'static rt::Schema = &s::LIST_TRAFFIC_POLICIES_RESPONSE;
-
-    fn from_value(value: rt::Value) -> Result<Self, rt::ShapeError> {
-        let mut it = Self::default();
-        rt::fill(value, Self::SCHEMA, &mut |index, value| match index {
-            0 => rt::set(&mut it.is_truncated, value),
-            1 => rt::set(&mut it.max_items, value),
-            2 => rt::set(&mut it.traffic_policy_id_marker, value),
-            3 => rt::set(&mut it.traffic_policy_summaries, value),
-            _ => Ok(()),
-        })?;
-        Ok(it)
-    }
-
-    fn into_value(self) -> rt::Value {
-        let mut to = rt::Members::new();
-        rt::put(&mut to, 0, self.is_truncated);
-        rt::put(&mut to, 1, self.max_items);
-        rt::put(&mut to, 2, self.traffic_policy_id_marker);
-        rt::put(&mut to, 3, self.traffic_policy_summaries);
-        rt::Value::Struct(to)
-    }
-}
-
-impl std::fmt::Debug for ListTrafficPoliciesResponse {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        rt::debug(self, out)
-    }
-}
-
-#[derive(Clone, Default)]
 pub struct ListVPCAssociationAuthorizationsRequest {
     pub hosted_zone_id: String,
     pub max_results: Option<String>,
@@ -3830,48 +3759,6 @@ impl std::fmt::Debug for TestDNSAnswerResponse {
 }
 
 #[derive(Clone, Default)]
-pub struct TrafficPolicySummary {
-    pub id: Option<String>,
-    pub latest_version: Option<i64>,
-    pub name: Option<String>,
-    pub traffic_policy_count: Option<i64>,
-    pub r#type: Option<RRType>,
-}
-
-impl rt::Shape for TrafficPolicySummary {
-    const SCHEMA: &'static rt::Schema = &s::TRAFFIC_POLICY_SUMMARY;
-
-    fn from_value(value: rt::Value) -> Result<Self, rt::ShapeError> {
-        let mut it = Self::default();
-        rt::fill(value, Self::SCHEMA, &mut |index, value| match index {
-            0 => rt::set(&mut it.id, value),
-            1 => rt::set(&mut it.latest_version, value),
-            2 => rt::set(&mut it.name, value),
-            3 => rt::set(&mut it.traffic_policy_count, value),
-            4 => rt::set(&mut it.r#type, value),
-            _ => Ok(()),
-        })?;
-        Ok(it)
-    }
-
-    fn into_value(self) -> rt::Value {
-        let mut to = rt::Members::new();
-        rt::put(&mut to, 0, self.id);
-        rt::put(&mut to, 1, self.latest_version);
-        rt::put(&mut to, 2, self.name);
-        rt::put(&mut to, 3, self.traffic_policy_count);
-        rt::put(&mut to, 4, self.r#type);
-        rt::Value::Struct(to)
-    }
-}
-
-impl std::fmt::Debug for TrafficPolicySummary {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        rt::debug(self, out)
-    }
-}
-
-#[derive(Clone, Default)]
 pub struct UpdateHealthCheckRequest {
     pub alarm_identifier: Option<AlarmIdentifier>,
     pub child_health_checks: Option<Vec<String>>,
@@ -4321,12 +4208,6 @@ pub mod op {
         type Output = super::ListTagsForResourcesResponse;
         const SCHEMA: &'static rt::OperationSchema = &super::o::LIST_TAGS_FOR_RESOURCES;
     }
-    pub struct ListTrafficPolicies;
-    impl rt::Operation for ListTrafficPolicies {
-        type Input = super::ListTrafficPoliciesRequest;
-        type Output = super::ListTrafficPoliciesResponse;
-        const SCHEMA: &'static rt::OperationSchema = &super::o::LIST_TRAFFIC_POLICIES;
-    }
     pub struct ListVPCAssociationAuthorizations;
     impl rt::Operation for ListVPCAssociationAuthorizations {
         type Input = super::ListVPCAssociationAuthorizationsRequest;
@@ -4501,7 +4382,6 @@ mod o {
     pub(super) static LIST_REUSABLE_DELEGATION_SETS: rt::OperationSchema = rt::OperationSchema { name: "ListReusableDelegationSets", method: "GET", uri: "/2013-04-01/delegationset", status: 200, input: &s::LIST_REUSABLE_DELEGATION_SETS_REQUEST, output: &s::LIST_REUSABLE_DELEGATION_SETS_RESPONSE, input_name: None, result_wrapper: None, errors: &[&s::INVALID_INPUT] };
     pub(super) static LIST_TAGS_FOR_RESOURCE: rt::OperationSchema = rt::OperationSchema { name: "ListTagsForResource", method: "GET", uri: "/2013-04-01/tags/{ResourceType}/{ResourceId}", status: 200, input: &s::LIST_TAGS_FOR_RESOURCE_REQUEST, output: &s::LIST_TAGS_FOR_RESOURCE_RESPONSE, input_name: None, result_wrapper: None, errors: &[&s::INVALID_INPUT, &s::NO_SUCH_HEALTH_CHECK, &s::NO_SUCH_HOSTED_ZONE, &s::PRIOR_REQUEST_NOT_COMPLETE, &s::THROTTLING_EXCEPTION] };
     pub(super) static LIST_TAGS_FOR_RESOURCES: rt::OperationSchema = rt::OperationSchema { name: "ListTagsForResources", method: "POST", uri: "/2013-04-01/tags/{ResourceType}", status: 200, input: &s::LIST_TAGS_FOR_RESOURCES_REQUEST, output: &s::LIST_TAGS_FOR_RESOURCES_RESPONSE, input_name: Some("ListTagsForResourcesRequest"), result_wrapper: None, errors: &[&s::INVALID_INPUT, &s::NO_SUCH_HEALTH_CHECK, &s::NO_SUCH_HOSTED_ZONE, &s::PRIOR_REQUEST_NOT_COMPLETE, &s::THROTTLING_EXCEPTION] };
-    pub(super) static LIST_TRAFFIC_POLICIES: rt::OperationSchema = rt::OperationSchema { name: "ListTrafficPolicies", method: "GET", uri: "/2013-04-01/trafficpolicies", status: 200, input: &s::LIST_TRAFFIC_POLICIES_REQUEST, output: &s::LIST_TRAFFIC_POLICIES_RESPONSE, input_name: None, result_wrapper: None, errors: &[&s::INVALID_INPUT] };
     pub(super) static LIST_VPC_ASSOCIATION_AUTHORIZATIONS: rt::OperationSchema = rt::OperationSchema { name: "ListVPCAssociationAuthorizations", method: "GET", uri: "/2013-04-01/hostedzone/{Id}/authorizevpcassociation", status: 200, input: &s::LIST_VPC_ASSOCIATION_AUTHORIZATIONS_REQUEST, output: &s::LIST_VPC_ASSOCIATION_AUTHORIZATIONS_RESPONSE, input_name: None, result_wrapper: None, errors: &[&s::NO_SUCH_HOSTED_ZONE, &s::INVALID_INPUT, &s::INVALID_PAGINATION_TOKEN] };
     pub(super) static TEST_DNS_ANSWER: rt::OperationSchema = rt::OperationSchema { name: "TestDNSAnswer", method: "GET", uri: "/2013-04-01/testdnsanswer", status: 200, input: &s::TEST_DNS_ANSWER_REQUEST, output: &s::TEST_DNS_ANSWER_RESPONSE, input_name: None, result_wrapper: None, errors: &[&s::NO_SUCH_HOSTED_ZONE, &s::INVALID_INPUT] };
     pub(super) static UPDATE_HEALTH_CHECK: rt::OperationSchema = rt::OperationSchema { name: "UpdateHealthCheck", method: "POST", uri: "/2013-04-01/healthcheck/{HealthCheckId}", status: 200, input: &s::UPDATE_HEALTH_CHECK_REQUEST, output: &s::UPDATE_HEALTH_CHECK_RESPONSE, input_name: Some("UpdateHealthCheckRequest"), result_wrapper: None, errors: &[&s::NO_SUCH_HEALTH_CHECK, &s::INVALID_INPUT, &s::HEALTH_CHECK_VERSION_MISMATCH] };
@@ -4682,8 +4562,6 @@ mod s {
     pub(super) static LIST_TAGS_FOR_RESOURCE_RESPONSE: Schema = Schema::new("ListTagsForResourceResponse", Kind::Struct, &[Member::new("ResourceTagSet", &RESOURCE_TAG_SET).required()]);
     pub(super) static LIST_TAGS_FOR_RESOURCES_REQUEST: Schema = Schema { input: true, ..Schema::new("ListTagsForResourcesRequest", Kind::Struct, &[Member::new("ResourceIds", &TAG_RESOURCE_ID_LIST).required(), Member::new("ResourceType", &TAG_RESOURCE_TYPE).named("ResourceType").at(rt::Location::Uri).required()]) };
     pub(super) static LIST_TAGS_FOR_RESOURCES_RESPONSE: Schema = Schema::new("ListTagsForResourcesResponse", Kind::Struct, &[Member::new("ResourceTagSets", &RESOURCE_TAG_SET_LIST).required()]);
-    pub(super) static LIST_TRAFFIC_POLICIES_REQUEST: Schema = Schema { input: true, ..Schema::new("ListTrafficPoliciesRequest", Kind::Struct, &[Member::new("MaxItems", &PAGE_MAX_ITEMS).named("maxitems").at(rt::Location::Query), Member::new("TrafficPolicyIdMarker", &TRAFFIC_POLICY_ID).named("trafficpolicyid").at(rt::Location::Query)]) };
-    pub(super) static LIST_TRAFFIC_POLICIES_RESPONSE: Schema = Schema::new("ListTrafficPoliciesResponse", Kind::Struct, &[Member::new("IsTruncated", &PAGE_TRUNCATED).required(), Member::new("MaxItems", &PAGE_MAX_ITEMS).required(), Member::new("TrafficPolicyIdMarker", &TRAFFIC_POLICY_ID).required(), Member::new("TrafficPolicySummaries", &TRAFFIC_POLICY_SUMMARIES).required()]);
     pub(super) static LIST_VPC_ASSOCIATION_AUTHORIZATIONS_REQUEST: Schema = Schema { input: true, ..Schema::new("ListVPCAssociationAuthorizationsRequest", Kind::Struct, &[Member::new("HostedZoneId", &RESOURCE_ID).named("Id").at(rt::Location::Uri).required(), Member::new("MaxResults", &MAX_RESULTS).named("maxresults").at(rt::Location::Query), Member::new("NextToken", &PAGINATION_TOKEN).named("nexttoken").at(rt::Location::Query)]) };
     pub(super) static LIST_VPC_ASSOCIATION_AUTHORIZATIONS_RESPONSE: Schema = Schema::new("ListVPCAssociationAuthorizationsResponse", Kind::Struct, &[Member::new("HostedZoneId", &RESOURCE_ID).required(), Member::new("NextToken", &PAGINATION_TOKEN), Member::new("VPCs", &VPCS).required()]);
     pub(super) static LOCAL_ZONE_GROUP: Schema = Schema { min: Some(1.0), max: Some(64.0), ..Schema::new("LocalZoneGroup", Kind::String, &[]) };
@@ -4762,12 +4640,7 @@ mod s {
     pub(super) static TOO_MANY_HEALTH_CHECKS: Schema = Schema { error: Some(&rt::ErrorSchema { code: "TooManyHealthChecks", status: 400, sender: true }), ..Schema::new("TooManyHealthChecks", Kind::Struct, &[Member::new("message", &ERROR_MESSAGE)]) };
     pub(super) static TOO_MANY_HOSTED_ZONES: Schema = Schema { error: Some(&rt::ErrorSchema { code: "TooManyHostedZones", status: 400, sender: true }), ..Schema::new("TooManyHostedZones", Kind::Struct, &[Member::new("message", &ERROR_MESSAGE)]) };
     pub(super) static TOO_MANY_VPC_ASSOCIATION_AUTHORIZATIONS: Schema = Schema { error: Some(&rt::ErrorSchema { code: "TooManyVPCAssociationAuthorizations", status: 400, sender: true }), ..Schema::new("TooManyVPCAssociationAuthorizations", Kind::Struct, &[Member::new("message", &ERROR_MESSAGE)]) };
-    pub(super) static TRAFFIC_POLICY_ID: Schema = Schema { min: Some(1.0), max: Some(36.0), ..Schema::new("TrafficPolicyId", Kind::String, &[]) };
     pub(super) static TRAFFIC_POLICY_INSTANCE_ID: Schema = Schema { min: Some(1.0), max: Some(36.0), ..Schema::new("TrafficPolicyInstanceId", Kind::String, &[]) };
-    pub(super) static TRAFFIC_POLICY_NAME: Schema = Schema { max: Some(512.0), ..Schema::new("TrafficPolicyName", Kind::String, &[]) };
-    pub(super) static TRAFFIC_POLICY_SUMMARIES: Schema = Schema::new("TrafficPolicySummaries", Kind::List, &[Member::new("member", &TRAFFIC_POLICY_SUMMARY).named("TrafficPolicySummary")]);
-    pub(super) static TRAFFIC_POLICY_SUMMARY: Schema = Schema::new("TrafficPolicySummary", Kind::Struct, &[Member::new("Id", &TRAFFIC_POLICY_ID).required(), Member::new("LatestVersion", &TRAFFIC_POLICY_VERSION).required(), Member::new("Name", &TRAFFIC_POLICY_NAME).required(), Member::new("TrafficPolicyCount", &TRAFFIC_POLICY_VERSION).required(), Member::new("Type", &RR_TYPE).required()]);
-    pub(super) static TRAFFIC_POLICY_VERSION: Schema = Schema { min: Some(1.0), max: Some(1000.0), ..Schema::new("TrafficPolicyVersion", Kind::Integer, &[]) };
     pub(super) static TRANSPORT_PROTOCOL: Schema = Schema::new("TransportProtocol", Kind::String, &[]);
     pub(super) static UUID: Schema = Schema { pattern: Some("[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"), ..Schema::new("UUID", Kind::String, &[]) };
     pub(super) static UPDATE_HEALTH_CHECK_REQUEST: Schema = Schema { input: true, ..Schema::new("UpdateHealthCheckRequest", Kind::Struct, &[Member::new("AlarmIdentifier", &ALARM_IDENTIFIER), Member::new("ChildHealthChecks", &CHILD_HEALTH_CHECK_LIST), Member::new("Disabled", &DISABLED), Member::new("EnableSNI", &ENABLE_SNI), Member::new("FailureThreshold", &FAILURE_THRESHOLD), Member::new("FullyQualifiedDomainName", &FULLY_QUALIFIED_DOMAIN_NAME), Member::new("HealthCheckId", &HEALTH_CHECK_ID).named("HealthCheckId").at(rt::Location::Uri).required(), Member::new("HealthCheckVersion", &HEALTH_CHECK_VERSION), Member::new("HealthThreshold", &HEALTH_THRESHOLD), Member::new("IPAddress", &IP_ADDRESS), Member::new("InsufficientDataHealthStatus", &INSUFFICIENT_DATA_HEALTH_STATUS), Member::new("Inverted", &INVERTED), Member::new("Port", &PORT), Member::new("Regions", &HEALTH_CHECK_REGION_LIST), Member::new("ResetElements", &RESETTABLE_ELEMENT_NAME_LIST), Member::new("ResourcePath", &RESOURCE_PATH), Member::new("SearchString", &SEARCH_STRING)]) };

@@ -19,6 +19,7 @@ static SERVICE: rt::ServiceSchema = rt::ServiceSchema {
     query_compatible: false,
     operations: &[&o::BATCH_GET_SECRET_VALUE, &o::CANCEL_ROTATE_SECRET, &o::CREATE_SECRET, &o::DELETE_RESOURCE_POLICY, &o::DELETE_SECRET, &o::DESCRIBE_SECRET, &o::GET_RANDOM_PASSWORD, &o::GET_RESOURCE_POLICY, &o::GET_SECRET_VALUE, &o::LIST_SECRET_VERSION_IDS, &o::LIST_SECRETS, &o::PUT_RESOURCE_POLICY, &o::PUT_SECRET_VALUE, &o::REMOVE_REGIONS_FROM_REPLICATION, &o::REPLICATE_SECRET_TO_REGIONS, &o::RESTORE_SECRET, &o::ROTATE_SECRET, &o::STOP_REPLICATION_TO_REPLICA, &o::TAG_RESOURCE, &o::UNTAG_RESOURCE, &o::UPDATE_SECRET, &o::UPDATE_SECRET_VERSION_STAGE, &o::VALIDATE_RESOURCE_POLICY],
     all_operations: &["BatchGetSecretValue", "CancelRotateSecret", "CreateSecret", "DeleteResourcePolicy", "DeleteSecret", "DescribeSecret", "GetRandomPassword", "GetResourcePolicy", "GetSecretValue", "ListSecretVersionIds", "ListSecrets", "PutResourcePolicy", "PutSecretValue", "RemoveRegionsFromReplication", "ReplicateSecretToRegions", "RestoreSecret", "RotateSecret", "StopReplicationToReplica", "TagResource", "UntagResource", "UpdateSecret", "UpdateSecretVersionStage", "ValidateResourcePolicy"],
+    unbuilt: &[],
 };
 
 #[derive(Clone, Default)]

@@ -19,6 +19,7 @@ static SERVICE: rt::ServiceSchema = rt::ServiceSchema {
     query_compatible: false,
     operations: &[&o::ASSUME_ROLE, &o::ASSUME_ROLE_WITH_WEB_IDENTITY, &o::DECODE_AUTHORIZATION_MESSAGE, &o::GET_ACCESS_KEY_INFO, &o::GET_CALLER_IDENTITY, &o::GET_FEDERATION_TOKEN, &o::GET_SESSION_TOKEN, &o::GET_WEB_IDENTITY_TOKEN],
     all_operations: &["AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "AssumeRoot", "DecodeAuthorizationMessage", "GetAccessKeyInfo", "GetCallerIdentity", "GetDelegatedAccessToken", "GetFederationToken", "GetSessionToken", "GetWebIdentityToken"],
+    unbuilt: &[],
 };
 
 #[derive(Clone, Default)]

@@ -77,6 +77,15 @@ fn table(out: &mut String, id: &str, model: &Model) -> Result<()> {
     )?;
     writeln!(out, "    operations: &[{known}],")?;
     writeln!(out, "    all_operations: &[{names}],")?;
+    let unbuilt = model
+        .unbuilt
+        .iter()
+        .map(|(name, http)| format!("({name:?}, {:?}, {:?})", http.method, http.request_uri));
+    writeln!(
+        out,
+        "    unbuilt: &[{}],",
+        unbuilt.collect::<Vec<_>>().join(", ")
+    )?;
     writeln!(out, "}};\n")?;
     Ok(())
 }
