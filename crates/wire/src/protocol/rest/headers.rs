@@ -120,7 +120,7 @@ pub(super) fn write(member: &Member, value: &Value, headers: &mut Vec<(String, S
             }
         }
         Value::String(text) if member.json_value => {
-            headers.push((name.to_owned(), BASE64.encode(text)))
+            headers.push((name.to_owned(), BASE64.encode(text)));
         }
         value => {
             if let Some(text) = text(member, value).filter(|text| !text.is_empty()) {
