@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use world::{Command, Event, VpcId, World};
+use world::{BalancerId, Command, Event, VpcId, World};
 
+use crate::balancers::Balancers;
 use crate::control::{Control, Happening};
 use crate::error::{Failure, Step as _, chain};
 use crate::exec;
@@ -72,6 +73,7 @@ struct Executor {
     prune: bool,
     outbox: Outbox,
     tasks: Tasks,
+    balancers: Balancers,
     /// Whether `wanted` differs from the copy on disk.
     unsaved: bool,
 }
@@ -80,6 +82,7 @@ impl Executor {
     fn new(host: Host) -> Result<Self, Failure> {
         Ok(Self {
             network: Networks::new(&host)?,
+            balancers: Balancers::new(&host)?,
             tasks: Tasks::start(host.clone())?,
             host,
             wanted: World::default(),
@@ -164,10 +167,13 @@ impl Executor {
                 self.wanted.databases.remove(&id);
             }
             Command::EnsureBalancer(balancer) => {
-                self.wanted.balancers.insert(balancer.id.clone(), *balancer);
+                let id = balancer.id.clone();
+                self.wanted.balancers.insert(id.clone(), *balancer);
+                self.ensure_balancer(&id);
             }
             Command::RemoveBalancer(id) => {
                 self.wanted.balancers.remove(&id);
+                self.balancers.remove(&id);
             }
             Command::LogKept {
                 group,
@@ -199,8 +205,19 @@ impl Executor {
         for task in self.wanted.tasks.values() {
             self.tasks.ensure(task.clone());
         }
+        self.balancers.prune(&self.wanted.balancers);
+        let balancers: Vec<_> = self.wanted.balancers.keys().cloned().collect();
+        for balancer in balancers {
+            self.ensure_balancer(&balancer);
+        }
         self.prune = true;
         self.prune_network();
+    }
+
+    fn ensure_balancer(&mut self, id: &BalancerId) {
+        if let Some(balancer) = self.wanted.balancers.get(id) {
+            self.balancers.ensure(balancer, &self.wanted.vpcs);
+        }
     }
 
     fn ensure_internet(&mut self) {
@@ -231,6 +248,12 @@ impl Executor {
             Ok(()) => {
                 self.failed.remove(id);
                 self.host.tell(Event::VpcReady(id.clone()));
+                // Its load balancers may have waited for their interfaces.
+                for balancer in self.wanted.balancers.values() {
+                    if balancer.vpc == *id {
+                        self.balancers.ensure(balancer, &self.wanted.vpcs);
+                    }
+                }
             }
             Err(failure) => {
                 let reason = chain(&failure);

@@ -9,6 +9,7 @@ pub mod start;
 pub mod task;
 
 mod anchor;
+mod balancers;
 mod control;
 mod error;
 mod exec;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::error::{Failure, Step as _, chain};
 
 const USAGE: &str = "probe: listen ADDRESS TEXT | fetch ADDRESS [MILLISECONDS] | hold ADDRESS | \
-                     exchange ADDRESS TEXT | listen-udp ADDRESS TEXT | \
+                     exchange ADDRESS TEXT [MILLISECONDS] | listen-udp ADDRESS TEXT | \
                      fetch-udp ADDRESS [MILLISECONDS] | resolve NAME";
 
 pub(crate) fn run(arguments: &[OsString]) -> ExitCode {
@@ -21,7 +21,8 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitCode {
         ["fetch", address] => fetch(address, "1000"),
         ["fetch", address, limit] => fetch(address, limit),
         ["hold", address] => hold(address),
-        ["exchange", address, text] => exchange(address, text),
+        ["exchange", address, text] => exchange(address, text, "5000"),
+        ["exchange", address, text, limit] => exchange(address, text, limit),
         ["listen-udp", address, text] => listen_udp(address, text),
         ["fetch-udp", address] => fetch_udp(address, "1000"),
         ["fetch-udp", address, limit] => fetch_udp(address, limit),
@@ -84,7 +85,7 @@ fn connect(address: &str, limit: Duration) -> Result<TcpStream, Failure> {
     let stream =
         TcpStream::connect_timeout(&target, limit).step(|| format!("connect to {address}"))?;
     stream
-        .set_read_timeout(Some(limit.max(Duration::from_secs(1))))
+        .set_read_timeout(Some(limit.max(Duration::from_secs(5))))
         .step(|| "limit the time to read")?;
     Ok(stream)
 }
@@ -119,8 +120,8 @@ fn hold(address: &str) -> Result<(), Failure> {
 }
 
 /// Sends the text, ends its half and prints all that comes back.
-fn exchange(address: &str, text: &str) -> Result<(), Failure> {
-    let mut stream = connect(address, Duration::from_secs(5))?;
+fn exchange(address: &str, text: &str, milliseconds: &str) -> Result<(), Failure> {
+    let mut stream = connect(address, limit(milliseconds)?)?;
     stream
         .write_all(text.as_bytes())
         .and_then(|()| stream.shutdown(std::net::Shutdown::Write))

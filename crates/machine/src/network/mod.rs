@@ -26,6 +26,7 @@ use crate::host::{Host, Paths};
 use apply::{Layout, State};
 use internet::{Outside, PORTS, anywhere};
 use resolver::{Names, View};
+pub(crate) use splice::join;
 use splice::{Guard, Origin, Via};
 use tools::Tools;
 

@@ -5,14 +5,16 @@
     reason = "each test binary uses some of it"
 )]
 
+pub mod world;
+
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::{Duration, Instant};
 
+use ::world::{Command, Event};
 use machine::client::{self, Connection, Place, Program};
 use machine::{Machine, Options};
 use tempfile::TempDir;
-use world::{Command, Event};
 
 /// A machine on a data directory of its own. It dies with the test, however that ends.
 pub struct Region {
@@ -207,7 +209,7 @@ impl Region {
     }
 
     /// Makes a VPC what this document says.
-    pub fn ensure(&mut self, vpc: &world::network::Vpc) {
+    pub fn ensure(&mut self, vpc: &::world::network::Vpc) {
         self.send(&Command::EnsureVpc(Box::new(vpc.clone())));
         let ready = Event::VpcReady(vpc.id.clone());
         self.await_event("VpcReady", |event| match event {
