@@ -53,6 +53,8 @@ pub enum DatabaseError {
     Exhausted(Duration),
     #[error("the database did not answer in {0:?}")]
     Slow(Duration),
+    #[error("the connection to the database was lost")]
+    Lost(#[source] sqlx::Error),
     #[error("run a query")]
     Query(#[source] sqlx::Error),
 }
@@ -87,7 +89,7 @@ impl Database {
         }
     }
 
-    /// Runs a query that gives one row or none.
+    /// Runs a query that gives one row or none, and changes something if it does: it is run once.
     pub async fn fetch_optional<T>(
         &self,
         query: QueryAs<'_, Postgres, T, PgArguments>,
@@ -98,6 +100,25 @@ impl Database {
         let mut lease = self.lease().await?;
         let answer = timeout(lease.limit, query.fetch_optional(&mut *lease.connection)).await;
         lease.settle(answer)
+    }
+
+    /// Reads one row or none. Reading again does no harm, so that connections that were lost (a restart, a failover)
+    /// are not seen as long as new ones can be made.
+    pub async fn read_optional<'q, T>(
+        &self,
+        query: impl Fn() -> QueryAs<'q, Postgres, T, PgArguments>,
+    ) -> Result<Option<T>, DatabaseError>
+    where
+        T: Send + Unpin + for<'r> FromRow<'r, PgRow>,
+    {
+        let deadline = Instant::now() + self.acquire_timeout;
+        loop {
+            match self.fetch_optional(query()).await {
+                // Each turn uses up one lost connection of the pool.
+                Err(DatabaseError::Lost(_)) if Instant::now() < deadline => {}
+                answer => return answer,
+            }
+        }
     }
 
     /// Runs a statement; gives the number of rows it touched.
@@ -222,12 +243,21 @@ fn is_login_refused(error: &sqlx::Error) -> bool {
     matches!(code_of(error).as_deref(), Some("28P01" | "28000"))
 }
 
+/// The connection is of no more use: it broke, the server is going down, or it is not the writer any more.
+fn is_lost(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Io(_))
+        || matches!(
+            code_of(error).as_deref(),
+            Some("57P01" | "57P02" | "57P03" | "25006")
+        )
+}
+
 fn code_of(error: &sqlx::Error) -> Option<Cow<'_, str>> {
     error.as_database_error()?.code()
 }
 
-/// A connection in use. If its queries are given up half way (timeout, client gone) it is closed instead of going
-/// back, because giving it back would wait for an answer that may never come.
+/// A connection in use. If it broke, or its queries were given up half way (timeout, client gone), it is closed instead of
+/// going back, because giving it back would wait for an answer that may never come.
 struct Lease {
     connection: PoolConnection<Postgres>,
     limit: Duration,
@@ -239,9 +269,19 @@ impl Lease {
         mut self,
         answer: Result<Result<T, sqlx::Error>, Elapsed>,
     ) -> Result<T, DatabaseError> {
-        let answer = answer.map_err(|_| DatabaseError::Slow(self.limit))?;
+        let error = match answer {
+            Ok(Ok(answer)) => {
+                self.finished = true;
+                return Ok(answer);
+            }
+            Ok(Err(error)) => error,
+            Err(_) => return Err(DatabaseError::Slow(self.limit)),
+        };
+        if is_lost(&error) {
+            return Err(DatabaseError::Lost(error));
+        }
         self.finished = true;
-        answer.map_err(|error| match code_of(&error).as_deref() {
+        Err(match code_of(&error).as_deref() {
             Some(QUERY_CANCELED) => DatabaseError::Slow(self.limit),
             _ => DatabaseError::Query(error),
         })

@@ -60,7 +60,7 @@ impl Store {
     pub async fn get(&self, slug: &Slug) -> Result<Option<Link>, DatabaseError> {
         let row: Option<(String, DatabaseTime)> = self
             .database
-            .fetch_optional(sqlx::query_as(SELECT).bind(slug.as_str()))
+            .read_optional(|| sqlx::query_as(SELECT).bind(slug.as_str()))
             .await?;
         Ok(row.map(|(target, DatabaseTime(created_at))| Link {
             slug: slug.to_string(),

@@ -1,7 +1,5 @@
 //! The password changes while requests come in, whoever keeps it.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{ChildStdin, Stdio};
 use std::{fs, thread};
 
 use crate::support::client::Client;
@@ -9,6 +7,7 @@ use crate::support::eventually;
 use crate::support::postgres::{PASSWORD, Postgres, USER};
 use crate::support::process::Links;
 use crate::support::secrets_manager::SecretsManager;
+use crate::support::table_lock::TableLock;
 
 const NEXT_PASSWORD: &str = "second password";
 /// More than the one connection that exists when the password changes.
@@ -163,43 +162,5 @@ fn assert_nothing_secret(links: &Links) {
         crate::support::secrets_manager::SECRET_KEY,
     ] {
         assert!(!log.contains(word), "{log}");
-    }
-}
-
-/// Holds the table `links` until dropped.
-struct TableLock {
-    session: std::process::Child,
-    input: Option<ChildStdin>,
-}
-
-impl TableLock {
-    fn take(postgres: &Postgres) -> Self {
-        let mut session = postgres
-            .psql("links")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("start psql");
-        let mut input = session.stdin.take().expect("its input is a pipe");
-        input
-            .write_all(b"begin; lock table links in access exclusive mode; select 'locked';\n")
-            .expect("ask for the lock");
-        let mut line = String::new();
-        BufReader::new(session.stdout.take().expect("its output is a pipe"))
-            .read_line(&mut line)
-            .expect("read psql's answer");
-        assert_eq!(line.trim(), "locked");
-        Self {
-            session,
-            input: Some(input),
-        }
-    }
-}
-
-impl Drop for TableLock {
-    fn drop(&mut self) {
-        // The end of its input ends psql, and that the transaction.
-        drop(self.input.take());
-        self.session.wait().expect("wait for psql");
     }
 }

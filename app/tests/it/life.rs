@@ -2,11 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::thread;
 
 use crate::support::client::{head, read_answer};
 use crate::support::eventually;
 use crate::support::postgres::Postgres;
 use crate::support::process::{Links, command};
+use crate::support::table_lock::TableLock;
 use nix::sys::signal::Signal;
 
 #[test]
@@ -49,6 +51,40 @@ fn the_database_may_come_later() {
             status => Err(format!("{status}\n{}", links.log())),
         }
     });
+}
+
+#[test]
+fn readers_do_not_see_that_connections_were_lost() {
+    let postgres = Postgres::start();
+    let (links, client) = Links::ready(&[("DATABASE_URL", &postgres.url())]);
+    let link = r#"{"target":"https://example.org/","slug":"kept"}"#;
+    assert_eq!(client.post_json("/api/links", link).status, 201);
+    // Several connections, all in the pool, all in use a moment ago.
+    let lock = TableLock::take(&postgres);
+    let requests: Vec<_> = (0..4)
+        .map(|_| thread::spawn(move || client.get("/kept").status))
+        .collect();
+    eventually("four connections", || {
+        let waiting = "select count(*) from pg_stat_activity where usename = 'links' and wait_event_type = 'Lock'";
+        let count = postgres.sql("links", waiting);
+        if count.trim() == "4" {
+            Ok(())
+        } else {
+            Err(count)
+        }
+    });
+    drop(lock);
+    for request in requests {
+        assert_eq!(request.join().expect("the request is answered"), 302);
+    }
+    postgres.sql(
+        "links",
+        "select pg_terminate_backend(pid, 10000) from pg_stat_activity where usename = 'links'",
+    );
+    for _ in 0..5 {
+        let answer = client.get("/kept");
+        assert_eq!(answer.status, 302, "{answer:?}\n{}", links.log());
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ pub(crate) mod client;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod secrets_manager;
+pub(crate) mod table_lock;
 
 use std::time::{Duration, Instant};
 
