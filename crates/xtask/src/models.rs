@@ -26,6 +26,34 @@ json.dump({
 }, sys.stdout)
 "#;
 
+/// Where a model's enum is not what the service answers: service, enum, and the values in truth.
+const CORRECTIONS: &[(&str, &str, &[&str])] = &[
+    // An attached internet gateway is `available`; the enum knows only interface attachments.
+    (
+        "ec2",
+        "AttachmentStatus",
+        &["attaching", "attached", "detaching", "detached", "available"],
+    ),
+    // The answer is `nat_gateway`.
+    ("ec2", "NetworkInterfaceType", &["natGateway=nat_gateway"]),
+    // The states of a VPC endpoint come in lower camel case, and clients wait for those.
+    (
+        "ec2",
+        "State",
+        &[
+            "pendingAcceptance",
+            "pending",
+            "available",
+            "deleting",
+            "deleted",
+            "rejected",
+            "failed",
+            "expired",
+            "partial",
+        ],
+    ),
+];
+
 #[derive(Deserialize)]
 struct Installed {
     version: String,
@@ -45,6 +73,7 @@ pub(crate) fn extract(root: &Path) -> Result<()> {
             sha256: installed.sha256,
         });
         trim(&mut model, &service.operations).with_context(|| format!("trimming {id}"))?;
+        correct(&mut model, &id).with_context(|| format!("correcting {id}"))?;
         let mut text = serde_json::to_string_pretty(&model).context("writing a model as JSON")?;
         text.push('\n');
         let path = root.join(format!("models/{id}.json"));
@@ -116,5 +145,25 @@ fn trim(model: &mut Model, operations: &[String]) -> Result<()> {
         }
     }
     model.shapes.retain(|name, _| reached.contains(name));
+    Ok(())
+}
+
+/// Applies [`CORRECTIONS`]: a list replaces an enum's values, `old=new` changes one of them.
+fn correct(model: &mut Model, service: &str) -> Result<()> {
+    for (_, name, values) in CORRECTIONS.iter().filter(|(of, ..)| *of == service) {
+        let shape = model
+            .shapes
+            .get_mut(*name)
+            .with_context(|| format!("there is no shape {name}"))?;
+        if let [one] = values
+            && let Some((old, new)) = one.split_once('=')
+        {
+            for value in shape.values.iter_mut().filter(|value| *value == old) {
+                new.clone_into(value);
+            }
+        } else {
+            shape.values = values.iter().map(|value| (*value).to_owned()).collect();
+        }
+    }
     Ok(())
 }

@@ -1006,6 +1006,7 @@ crate::string_enum!(AttachmentStatus {
     Attached = "attached",
     Detaching = "detaching",
     Detached = "detached",
+    Available = "available",
 });
 
 #[derive(Clone, Default)]
@@ -10243,7 +10244,7 @@ crate::string_enum!(NetworkInterfaceStatus {
 
 crate::string_enum!(NetworkInterfaceType {
     Interface = "interface",
-    NatGateway = "natGateway",
+    NatGateway = "nat_gateway",
     Efa = "efa",
     EfaOnly = "efa-only",
     Trunk = "trunk",
@@ -12497,15 +12498,15 @@ impl std::fmt::Debug for StaleSecurityGroup {
 }
 
 crate::string_enum!(State {
-    PendingAcceptance = "PendingAcceptance",
-    Pending = "Pending",
-    Available = "Available",
-    Deleting = "Deleting",
-    Deleted = "Deleted",
-    Rejected = "Rejected",
-    Failed = "Failed",
-    Expired = "Expired",
-    Partial = "Partial",
+    PendingAcceptance = "pendingAcceptance",
+    Pending = "pending",
+    Available = "available",
+    Deleting = "deleting",
+    Deleted = "deleted",
+    Rejected = "rejected",
+    Failed = "failed",
+    Expired = "expired",
+    Partial = "partial",
 });
 
 #[derive(Clone, Default)]
@@ -14993,7 +14994,7 @@ mod s {
     pub(super) static ATTACH_NETWORK_INTERFACE_RESULT: Schema = Schema::new("AttachNetworkInterfaceResult", Kind::Struct, &[Member::new("AttachmentId", &STRING).named("attachmentId"), Member::new("NetworkCardIndex", &INTEGER).named("networkCardIndex")]);
     pub(super) static ATTACHMENT_ENA_SRD_SPECIFICATION: Schema = Schema::new("AttachmentEnaSrdSpecification", Kind::Struct, &[Member::new("EnaSrdEnabled", &BOOLEAN).named("enaSrdEnabled"), Member::new("EnaSrdUdpSpecification", &ATTACHMENT_ENA_SRD_UDP_SPECIFICATION).named("enaSrdUdpSpecification")]);
     pub(super) static ATTACHMENT_ENA_SRD_UDP_SPECIFICATION: Schema = Schema::new("AttachmentEnaSrdUdpSpecification", Kind::Struct, &[Member::new("EnaSrdUdpEnabled", &BOOLEAN).named("enaSrdUdpEnabled")]);
-    pub(super) static ATTACHMENT_STATUS: Schema = Schema { values: &["attaching", "attached", "detaching", "detached"], ..Schema::new("AttachmentStatus", Kind::String, &[]) };
+    pub(super) static ATTACHMENT_STATUS: Schema = Schema { values: &["attaching", "attached", "detaching", "detached", "available"], ..Schema::new("AttachmentStatus", Kind::String, &[]) };
     pub(super) static ATTRIBUTE_BOOLEAN_VALUE: Schema = Schema { input: true, ..Schema::new("AttributeBooleanValue", Kind::Struct, &[Member::new("Value", &BOOLEAN).named("value")]) };
     pub(super) static ATTRIBUTE_VALUE: Schema = Schema { input: true, ..Schema::new("AttributeValue", Kind::Struct, &[Member::new("Value", &STRING).named("value")]) };
     pub(super) static AUTHORIZE_SECURITY_GROUP_EGRESS_REQUEST: Schema = Schema { input: true, ..Schema::new("AuthorizeSecurityGroupEgressRequest", Kind::Struct, &[Member::new("CidrIp", &STRING).named("cidrIp"), Member::new("DryRun", &BOOLEAN).named("dryRun"), Member::new("FromPort", &INTEGER).named("fromPort"), Member::new("GroupId", &SECURITY_GROUP_ID).named("groupId").required(), Member::new("IpPermissions", &IP_PERMISSION_LIST).named("ipPermissions"), Member::new("IpProtocol", &STRING).named("ipProtocol"), Member::new("SourceSecurityGroupName", &STRING).named("sourceSecurityGroupName"), Member::new("SourceSecurityGroupOwnerId", &STRING).named("sourceSecurityGroupOwnerId"), Member::new("TagSpecifications", &TAG_SPECIFICATION_LIST).named("TagSpecification"), Member::new("ToPort", &INTEGER).named("toPort")]) };
@@ -15383,7 +15384,7 @@ mod s {
     pub(super) static NETWORK_INTERFACE_PRIVATE_IP_ADDRESS: Schema = Schema::new("NetworkInterfacePrivateIpAddress", Kind::Struct, &[Member::new("Association", &NETWORK_INTERFACE_ASSOCIATION).named("association"), Member::new("Primary", &BOOLEAN).named("primary"), Member::new("PrivateDnsName", &STRING).named("privateDnsName"), Member::new("PrivateIpAddress", &STRING).named("privateIpAddress")]);
     pub(super) static NETWORK_INTERFACE_PRIVATE_IP_ADDRESS_LIST: Schema = Schema::new("NetworkInterfacePrivateIpAddressList", Kind::List, &[Member::new("member", &NETWORK_INTERFACE_PRIVATE_IP_ADDRESS).named("item")]);
     pub(super) static NETWORK_INTERFACE_STATUS: Schema = Schema { values: &["available", "associated", "attaching", "in-use", "detaching"], ..Schema::new("NetworkInterfaceStatus", Kind::String, &[]) };
-    pub(super) static NETWORK_INTERFACE_TYPE: Schema = Schema { values: &["interface", "natGateway", "efa", "efa-only", "trunk", "load_balancer", "network_load_balancer", "vpc_endpoint", "branch", "transit_gateway", "lambda", "quicksight", "global_accelerator_managed", "api_gateway_managed", "gateway_load_balancer", "gateway_load_balancer_endpoint", "iot_rules_managed", "aws_codestar_connections_managed"], ..Schema::new("NetworkInterfaceType", Kind::String, &[]) };
+    pub(super) static NETWORK_INTERFACE_TYPE: Schema = Schema { values: &["interface", "nat_gateway", "efa", "efa-only", "trunk", "load_balancer", "network_load_balancer", "vpc_endpoint", "branch", "transit_gateway", "lambda", "quicksight", "global_accelerator_managed", "api_gateway_managed", "gateway_load_balancer", "gateway_load_balancer_endpoint", "iot_rules_managed", "aws_codestar_connections_managed"], ..Schema::new("NetworkInterfaceType", Kind::String, &[]) };
     pub(super) static NEW_DHCP_CONFIGURATION: Schema = Schema { input: true, ..Schema::new("NewDhcpConfiguration", Kind::Struct, &[Member::new("Key", &STRING), Member::new("Values", &VALUE_STRING_LIST).named("Value")]) };
     pub(super) static NEW_DHCP_CONFIGURATION_LIST: Schema = Schema::new("NewDhcpConfigurationList", Kind::List, &[Member::new("member", &NEW_DHCP_CONFIGURATION).named("item")]);
     pub(super) static NEXT_TOKEN: Schema = Schema::new("NextToken", Kind::String, &[]);
@@ -15507,7 +15508,7 @@ mod s {
     pub(super) static STALE_IP_PERMISSION_SET: Schema = Schema::new("StaleIpPermissionSet", Kind::List, &[Member::new("member", &STALE_IP_PERMISSION).named("item")]);
     pub(super) static STALE_SECURITY_GROUP: Schema = Schema::new("StaleSecurityGroup", Kind::Struct, &[Member::new("Description", &STRING).named("description"), Member::new("GroupId", &STRING).named("groupId"), Member::new("GroupName", &STRING).named("groupName"), Member::new("StaleIpPermissions", &STALE_IP_PERMISSION_SET).named("staleIpPermissions"), Member::new("StaleIpPermissionsEgress", &STALE_IP_PERMISSION_SET).named("staleIpPermissionsEgress"), Member::new("VpcId", &STRING).named("vpcId")]);
     pub(super) static STALE_SECURITY_GROUP_SET: Schema = Schema::new("StaleSecurityGroupSet", Kind::List, &[Member::new("member", &STALE_SECURITY_GROUP).named("item")]);
-    pub(super) static STATE: Schema = Schema { values: &["PendingAcceptance", "Pending", "Available", "Deleting", "Deleted", "Rejected", "Failed", "Expired", "Partial"], ..Schema::new("State", Kind::String, &[]) };
+    pub(super) static STATE: Schema = Schema { values: &["pendingAcceptance", "pending", "available", "deleting", "deleted", "rejected", "failed", "expired", "partial"], ..Schema::new("State", Kind::String, &[]) };
     pub(super) static STATE_REASON: Schema = Schema::new("StateReason", Kind::Struct, &[Member::new("Code", &STRING).named("code"), Member::new("Message", &STRING).named("message")]);
     pub(super) static STRING: Schema = Schema::new("String", Kind::String, &[]);
     pub(super) static SUBNET: Schema = Schema::new("Subnet", Kind::Struct, &[Member::new("AssignIpv6AddressOnCreation", &BOOLEAN).named("assignIpv6AddressOnCreation"), Member::new("AvailabilityZone", &STRING).named("availabilityZone"), Member::new("AvailabilityZoneId", &STRING).named("availabilityZoneId"), Member::new("AvailableIpAddressCount", &INTEGER).named("availableIpAddressCount"), Member::new("BlockPublicAccessStates", &BLOCK_PUBLIC_ACCESS_STATES).named("blockPublicAccessStates"), Member::new("CidrBlock", &STRING).named("cidrBlock"), Member::new("CustomerOwnedIpv4Pool", &COIP_POOL_ID).named("customerOwnedIpv4Pool"), Member::new("DefaultForAz", &BOOLEAN).named("defaultForAz"), Member::new("EnableDns64", &BOOLEAN).named("enableDns64"), Member::new("EnableLniAtDeviceIndex", &INTEGER).named("enableLniAtDeviceIndex"), Member::new("Ipv6CidrBlockAssociationSet", &SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION_SET).named("ipv6CidrBlockAssociationSet"), Member::new("Ipv6Native", &BOOLEAN).named("ipv6Native"), Member::new("MapCustomerOwnedIpOnLaunch", &BOOLEAN).named("mapCustomerOwnedIpOnLaunch"), Member::new("MapPublicIpOnLaunch", &BOOLEAN).named("mapPublicIpOnLaunch"), Member::new("OutpostArn", &STRING).named("outpostArn"), Member::new("OwnerId", &STRING).named("ownerId"), Member::new("PrivateDnsNameOptionsOnLaunch", &PRIVATE_DNS_NAME_OPTIONS_ON_LAUNCH).named("privateDnsNameOptionsOnLaunch"), Member::new("State", &SUBNET_STATE).named("state"), Member::new("SubnetArn", &STRING).named("subnetArn"), Member::new("SubnetId", &STRING).named("subnetId"), Member::new("Tags", &TAG_LIST).named("tagSet"), Member::new("Type", &STRING).named("type"), Member::new("VpcId", &STRING).named("vpcId")]);
