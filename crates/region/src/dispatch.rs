@@ -68,20 +68,21 @@ impl Service {
 macro_rules! operations {
     ($($op:ident)::+; $($kind:ident $name:ident => $function:path),* $(,)?) => {
         pub(crate) fn handler(operation: &str) -> Option<$crate::Handler> {
+            use $($op)::+ as operations;
             match operation {
-                $(stringify!($name) => Some($crate::operations!(@$kind $($op)::+, $name, $function)),)*
+                $(stringify!($name) => Some($crate::operations!(@$kind operations::$name, $function)),)*
                 _ => None,
             }
         }
     };
-    (@read $($op:ident)::+, $name:ident, $function:path) => {
+    (@read $op:path, $function:path) => {
         $crate::Handler::Read(|region, context, value| {
-            $crate::dispatch::answer::<$($op)::+::$name>(value, |input| $function(region, context, input))
+            $crate::dispatch::answer::<$op>(value, |input| $function(region, context, input))
         })
     };
-    (@write $($op:ident)::+, $name:ident, $function:path) => {
+    (@write $op:path, $function:path) => {
         $crate::Handler::Write(|region, context, value| {
-            $crate::dispatch::answer::<$($op)::+::$name>(value, |input| $function(region, context, input))
+            $crate::dispatch::answer::<$op>(value, |input| $function(region, context, input))
         })
     };
 }
