@@ -1,0 +1,42 @@
+# Every validation has a value that it refuses; all that are named must fail.
+
+mock_provider "aws" {}
+
+variables {
+  region = "eu-central-1"
+}
+
+run "refuses_two_zones" {
+  command = plan
+
+  variables {
+    zones = {
+      eu-central-1a = { public_cidr = "10.0.0.0/24", private_cidr = "10.0.16.0/20" }
+      eu-central-1b = { public_cidr = "10.0.1.0/24", private_cidr = "10.0.32.0/20" }
+    }
+  }
+
+  expect_failures = [var.zones]
+}
+
+run "refuses_misnamed_environment" {
+  command = plan
+
+  variables {
+    project     = "Links"
+    environment = "pre-prod"
+  }
+
+  expect_failures = [var.project, var.environment]
+}
+
+run "refuses_region_by_its_city" {
+  command = plan
+
+  variables {
+    region = "Frankfurt"
+  }
+
+  # Zones are the region's, so they fail with it.
+  expect_failures = [var.region]
+}
