@@ -164,7 +164,6 @@ impl Exchange<'_> {
             target: choice.target.address,
         };
         match &group.attributes.stickiness {
-            None => {}
             Some(Stickiness::LbCookie { duration_ms }) => {
                 let until = now + Duration::from_millis(*duration_ms);
                 let value = compiled.sealer.seal(bond, until, chance());
@@ -176,13 +175,13 @@ impl Exchange<'_> {
             }) if cookies::is_set(answer, cookie_name) => {
                 let until = now + Duration::from_millis(*duration_ms);
                 let value = compiled.sealer.seal(bond, until, chance());
-                for cookie in
-                    cookies::set("AWSALBAPP-0", None, &value, now + cookies::KEPT, secure)
+                for cookie in cookies::set("AWSALBAPP-0", None, &value, now + cookies::KEPT, secure)
                 {
                     answer.append(SET_COOKIE, cookie);
                 }
             }
-            Some(Stickiness::AppCookie { .. }) => {}
+            // An application's cookie binds only once the application has set it.
+            None | Some(Stickiness::AppCookie { .. }) => {}
         }
     }
 }

@@ -229,6 +229,7 @@ async fn tick(core: Rc<Core>) {
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
+        core.clock.something().await;
         interval.tick().await;
         core.clock.tick();
         if core.clock.now().is_multiple_of(SWEEP_TICKS) {

@@ -37,6 +37,8 @@ pub(crate) struct Manager {
     since: Timestamp,
     served: Option<Arc<Compiled>>,
     sockets: Sockets,
+    /// When listeners that could not be bound are tried again.
+    rebind_at: Option<Instant>,
     targets: BTreeMap<Key, Tracked>,
     news: broadcast::Sender<Arc<TargetHealth>>,
     checked: mpsc::UnboundedSender<(Key, u64, Outcome)>,
@@ -101,6 +103,7 @@ impl Manager {
             since: Timestamp::now(),
             served: None,
             sockets: Sockets::default(),
+            rebind_at: None,
             targets: BTreeMap::new(),
             news,
             checked,
@@ -191,14 +194,20 @@ impl Manager {
     fn install(&mut self, compiled: Arc<Compiled>) {
         let before = self.words();
         self.follow_targets(&compiled);
-        let changes =
-            self.sockets
-                .arrange(compiled.node.address, &compiled.listeners, self.cores.len());
+        let changes = self.arrange_sockets(&compiled);
         self.served = Some(compiled);
         // First the plan, so that whoever connects to a new socket is served by it.
         self.publish();
         self.tell_sockets(changes);
         self.tell_changes(&before);
+    }
+
+    fn arrange_sockets(&mut self, compiled: &Compiled) -> crate::listen::Changes {
+        let changes =
+            self.sockets
+                .arrange(compiled.node.address, &compiled.listeners, self.cores.len());
+        self.rebind_at = self.sockets.any_failed().then(|| Instant::now() + REBIND);
+        changes
     }
 
     fn tell_sockets(&self, changes: crate::listen::Changes) {
@@ -321,7 +330,6 @@ impl Manager {
 
     /// When something is due without anyone asking.
     fn next_wake(&self) -> Instant {
-        let now = Instant::now();
         let drained = self
             .targets
             .values()
@@ -329,11 +337,10 @@ impl Manager {
                 Some(Instead::DrainingUntil(until)) => Some(until),
                 _ => None,
             });
-        let rebind = self.sockets.any_failed().then(|| now + REBIND);
         drained
-            .chain(rebind)
+            .chain(self.rebind_at)
             .min()
-            .unwrap_or(now + Duration::from_hours(1))
+            .unwrap_or_else(|| Instant::now() + Duration::from_hours(1))
     }
 
     fn wake(&mut self) {
@@ -342,14 +349,15 @@ impl Manager {
         self.targets.retain(
             |_, tracked| !matches!(tracked.instead, Some(Instead::DrainingUntil(until)) if until <= now),
         );
-        if let (Some(served), true) = (&self.served, self.sockets.any_failed()) {
-            let changes =
-                self.sockets
-                    .arrange(served.node.address, &served.listeners, self.cores.len());
-            self.publish();
+        let mut changes = None;
+        if self.rebind_at.is_some_and(|at| at <= now)
+            && let Some(served) = self.served.clone()
+        {
+            changes = Some(self.arrange_sockets(&served));
+        }
+        self.publish();
+        if let Some(changes) = changes {
             self.tell_sockets(changes);
-        } else {
-            self.publish();
         }
         self.tell_changes(&before);
     }

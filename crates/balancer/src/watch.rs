@@ -15,6 +15,7 @@ const OFF: u32 = u32::MAX;
 pub(crate) struct Clock {
     now: Cell<u32>,
     watches: RefCell<Vec<Rc<Inner>>>,
+    first: tokio::sync::Notify,
 }
 
 /// Something that must not stand still for long. Fires when it was not touched for its limit, or
@@ -67,7 +68,12 @@ impl Clock {
             cord_seen: Cell::new(false),
             waker: RefCell::new(None),
         });
-        self.watches.borrow_mut().push(Rc::clone(&inner));
+        let mut watches = self.watches.borrow_mut();
+        if watches.is_empty() {
+            self.first.notify_one();
+        }
+        watches.push(Rc::clone(&inner));
+        drop(watches);
         Watch {
             inner,
             clock: Rc::clone(self),
@@ -86,6 +92,13 @@ impl Clock {
             watch.check(now);
             true
         });
+    }
+
+    /// Waits until there is something to watch: an idle core need not wake up.
+    pub(crate) async fn something(&self) {
+        while self.watches.borrow().is_empty() {
+            self.first.notified().await;
+        }
     }
 
     pub(crate) fn now(&self) -> u32 {

@@ -1,5 +1,6 @@
 //! Nodes, origins and clients for tests. All waiting is on a condition and bounded.
 
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -77,7 +78,6 @@ impl Node {
             cores: Some(cores),
         };
         let (stop, stopped) = oneshot::channel::<()>();
-        let socket = options.control_socket.clone();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -89,15 +89,22 @@ impl Node {
                 }))
                 .unwrap();
         });
-        let mut node = Self {
-            directory,
-            control: None,
-            stop: Some(stop),
-            thread: Some(thread),
-        };
-        let stream = wait_for("the control socket", || UnixStream::connect(&socket));
-        node.control = Some(Control::new(stream));
+        let mut node = Self::attach(&directory);
+        node.stop = Some(stop);
+        node.thread = Some(thread);
         node
+    }
+
+    /// One that somebody else started in this directory.
+    pub(crate) fn attach(directory: &Arc<tempfile::TempDir>) -> Self {
+        let socket = directory.path().join("control");
+        let stream = wait_for("the control socket", || UnixStream::connect(&socket));
+        Self {
+            directory: Arc::clone(directory),
+            control: Some(Control::new(stream)),
+            stop: None,
+            thread: None,
+        }
     }
 
     pub(crate) fn control(&mut self) -> &mut Control {
@@ -169,7 +176,7 @@ impl Node {
             if fine(&status) {
                 Ok(status)
             } else {
-                Err(status)
+                Err(Box::new(status))
             }
         })
     }
@@ -250,7 +257,7 @@ pub(crate) struct Origin {
     /// The status of health checks.
     pub health: Arc<AtomicU64>,
     pub checks: Arc<AtomicUsize>,
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
 }
 
 pub(crate) type OriginAnswer = http::Response<Full<Bytes>>;
@@ -280,7 +287,7 @@ impl Origin {
             requests: Arc::default(),
             health: Arc::new(AtomicU64::new(200)),
             checks: Arc::default(),
-            _runtime: runtime,
+            runtime,
         };
         let counts = (
             Arc::clone(&origin.connections),
@@ -289,7 +296,7 @@ impl Origin {
             Arc::clone(&origin.checks),
         );
         let handle = Arc::new(handle);
-        origin._runtime.spawn(async move {
+        origin.runtime.spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let (connections, requests, health, checks) = counts.clone();
@@ -500,10 +507,10 @@ impl Client {
             text.push_str("Host: www.example.com\r\n");
         }
         for (name, value) in headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
+            write!(text, "{name}: {value}\r\n").unwrap();
         }
         if !body.is_empty() {
-            text.push_str(&format!("Content-Length: {}\r\n", body.len()));
+            write!(text, "Content-Length: {}\r\n", body.len()).unwrap();
         }
         self.write(&format!("{text}\r\n{body}"));
         self.reply(method != "HEAD")
