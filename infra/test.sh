@@ -32,6 +32,16 @@ fail() {
 
 command -v terraform >/dev/null || fail "terraform is not installed; version 1.11 or newer is needed"
 
+folders=("$@")
+if ((${#folders[@]} == 0)); then
+  folders=("$here"/modules/*/ "$here"/stacks/*/)
+  folders=("${folders[@]#"$here"/}")
+fi
+folders=("${folders[@]%/}")
+for folder in "${folders[@]}"; do
+  [[ -f $here/$folder/versions.tf ]] || fail "'$folder' is no folder like modules/network or stacks/network"
+done
+
 # --- what can be seen without the provider -----------------------------------
 
 terraform -chdir="$here" fmt -check -diff -recursive ||
@@ -103,15 +113,8 @@ run_job() {
 }
 export -f run_job
 
-folders=("$@")
-if ((${#folders[@]} == 0)); then
-  folders=("$here"/modules/*/ "$here"/stacks/*/)
-fi
-
 jobs=()
 for folder in "${folders[@]}"; do
-  folder=$(realpath --relative-to="$here" "$folder")
-  [[ -f $here/$folder/versions.tf ]] || fail "$folder is neither a module nor a stack"
   cp "$scratch/provider/.terraform.lock.hcl" "$scratch/$folder"
   if [[ $folder == stacks/* && -d $here/$folder/tests ]]; then
     jobs+=("$folder dev")

@@ -80,6 +80,7 @@ resource "aws_db_instance" "this" {
   password_wo                   = local.rds_keeps_password ? null : var.password
   password_wo_version           = local.rds_keeps_password ? null : var.password_version
 
+  # With a ceiling set, the provider itself overlooks that storage has grown.
   allocated_storage     = var.allocated_storage
   max_allocated_storage = var.max_allocated_storage
   storage_type          = "gp3"
@@ -115,17 +116,9 @@ resource "aws_db_instance" "this" {
   depends_on = [aws_cloudwatch_log_group.this]
 
   lifecycle {
-    # Storage that grew by itself does not shrink back.
-    ignore_changes = [allocated_storage]
-
     precondition {
       condition     = var.replica_count == 0 || var.backup_retention_days > 0
       error_message = "Read replicas are made from backups: set backup_retention_days to at least 1."
-    }
-
-    precondition {
-      condition     = !var.performance_insights || !startswith(var.instance_class, "db.t2.")
-      error_message = "Performance Insights is not available on ${var.instance_class}."
     }
   }
 }
@@ -139,15 +132,17 @@ resource "aws_db_instance" "replica" {
 
   storage_type           = "gp3"
   storage_encrypted      = true
-  max_allocated_storage  = var.max_allocated_storage
   vpc_security_group_ids = [var.security_group_id]
   publicly_accessible    = false
+
+  # A replica that cannot grow stops when the writer does. RDS takes this only
+  # as a modification afterwards, for which the provider waits 80 s.
+  max_allocated_storage = var.max_allocated_storage
 
   # The writer's group: another one costs a modification and a restart more.
   parameter_group_name       = aws_db_parameter_group.this.name
   auto_minor_version_upgrade = true
   apply_immediately          = var.apply_immediately
-  maintenance_window         = var.maintenance_window
   copy_tags_to_snapshot      = true
 
   # A replica holds nothing that the writer does not.

@@ -123,14 +123,3 @@ run "refuses_replicas_without_backups" {
 
   expect_failures = [aws_db_instance.this]
 }
-
-run "refuses_insights_where_there_are_none" {
-  command = plan
-
-  variables {
-    instance_class       = "db.t2.micro"
-    performance_insights = true
-  }
-
-  expect_failures = [aws_db_instance.this]
-}
