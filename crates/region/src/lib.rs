@@ -8,9 +8,12 @@
 
 pub mod context;
 pub mod dispatch;
+pub mod page;
 pub mod services;
 mod state;
 pub mod table;
+#[cfg(test)]
+mod testing;
 
 pub use context::{Caller, Context, Settings, Tags};
 pub use dispatch::{Handler, Service};

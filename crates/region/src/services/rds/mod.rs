@@ -2,6 +2,6 @@
 
 use crate::Service;
 
-crate::tables! { "rds" {} }
+crate::tables! { "rds" { instances: String => String } }
 
 pub(crate) const SERVICE: Service = Service::new("rds", |_| None);
