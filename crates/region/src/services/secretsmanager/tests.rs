@@ -349,6 +349,7 @@ fn labels_move_only_from_where_they_are() {
 
 #[test]
 fn lists_are_filtered_and_values_come_by_the_many() {
+    use api::FilterNameStringType as By;
     let mut bench = Bench::new();
     for name in ["app/one", "app/two", "other"] {
         create(&mut bench, name, name);
@@ -369,7 +370,6 @@ fn lists_are_filtered_and_values_come_by_the_many() {
             values: Some(vec![value.to_owned()]),
         }])
     };
-    use api::FilterNameStringType as By;
     for (filters, expected) in [
         (None, 3),
         (by(By::Name, "app/"), 2),

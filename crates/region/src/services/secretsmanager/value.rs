@@ -15,7 +15,7 @@ const MOST_BYTES: usize = 65_536;
 
 /// What a secret says.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Value {
+pub(super) enum Value {
     Text(String),
     Binary(Vec<u8>),
 }
