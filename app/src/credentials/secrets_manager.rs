@@ -87,8 +87,13 @@ impl Credentials for SecretsManagerCredentials {
 }
 
 /// The machine's certificate authorities (`SSL_CERT_FILE` is honoured). An image may have none, which is fine as long
-/// as the endpoint is plain HTTP; the SDK's own loading would complain about it.
+/// as the endpoint is plain HTTP.
 fn trust_store() -> TrustStore {
     let found = !rustls_native_certs::load_native_certs().certs.is_empty();
+    if !found {
+        tracing::info!(
+            "no certificate authorities found: AWS is reached by plain HTTP only; SSL_CERT_FILE can name some"
+        );
+    }
     TrustStore::empty().with_native_roots(found)
 }

@@ -43,3 +43,46 @@ impl OwnAddress {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn url(public_url: &str, headers: &[(&'static str, &str)]) -> String {
+        let config = Config::read(&|name| match name {
+            "DATABASE_URL" => Some("postgres://ann@db.test/links".to_owned()),
+            "PUBLIC_URL" => Some(public_url.to_owned()),
+            _ => None,
+        })
+        .unwrap();
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
+            .collect();
+        OwnAddress::of(&config.server, &headers).url_of("x")
+    }
+
+    #[test]
+    fn the_configured_address_wins_over_the_requests() {
+        let https = ("x-forwarded-proto", "https");
+        assert_eq!(
+            url("https://sho.rt", &[("host", "evil.test")]),
+            "https://sho.rt/x"
+        );
+        assert_eq!(url("http://[::1]:81/", &[https]), "http://[::1]:81/x");
+        assert_eq!(
+            url("", &[("host", "sho.rt:81"), https]),
+            "https://sho.rt:81/x"
+        );
+        assert_eq!(url("", &[("host", "sho.rt")]), "http://sho.rt/x");
+    }
+
+    #[test]
+    fn a_host_that_is_none_is_not_repeated() {
+        for host in ["", "a b", "me@sho.rt", "sho.rt/<script>", "sho.rt?x"] {
+            assert_eq!(url("", &[("host", host)]), "/x", "{host:?}");
+        }
+        assert_eq!(url("", &[]), "/x");
+    }
+}
