@@ -89,10 +89,14 @@ impl Front {
     pub(crate) fn received(&self, bytes: usize) {
         self.bytes_in.set(self.bytes_in.get() + bytes as u64);
         self.core.counters.processed_bytes.add(bytes as u64);
-        self.watch.touch();
-        if self.in_service.get() == 0 {
-            self.partial.set(true);
+        if self.in_service.get() == 0 && self.phase.get() == Phase::Quiet {
+            // A head has one idle timeout to arrive in, however it trickles; and an HTTP/2 PING
+            // is no sign of life.
+            if self.partial.replace(true) {
+                return;
+            }
         }
+        self.watch.touch();
     }
 
     pub(crate) fn sent(&self, bytes: usize) {

@@ -229,6 +229,30 @@ fn slow_clients_end_with_408_or_silently() {
 }
 
 #[test]
+fn a_head_that_trickles_in_has_one_idle_timeout() {
+    let mut node = Node::start();
+    let mut wanted = config(vec![listener("l", fixed(200, ""), vec![])], vec![]);
+    wanted.attributes.idle_timeout_ms = 200;
+    node.serve(&wanted);
+    let address = node.address("l");
+    let mut client = Client::connect(address);
+    let mut writing = client.reader.get_ref().try_clone().unwrap();
+    let (done, paced) = std::sync::mpsc::channel::<()>();
+    let trickle = std::thread::spawn(move || {
+        let _ = writing.write_all(b"GET / HTTP/1.1\r\nx: ");
+        // A byte every 20 ms, until told that it is over.
+        while paced.recv_timeout(std::time::Duration::from_millis(20))
+            == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+        {
+            let _ = writing.write_all(b"y");
+        }
+    });
+    is_page(&client.reply(true), 408);
+    done.send(()).unwrap();
+    trickle.join().unwrap();
+}
+
+#[test]
 fn a_client_that_leaves_is_counted_and_its_request_given_up() {
     let (release, held) = tokio::sync::watch::channel(false);
     let origin = Origin::with(move |request| {
