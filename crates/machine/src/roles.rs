@@ -14,13 +14,16 @@ use crate::{anchor, exec, executor, keeper, probe, start, task};
 /// thread: most roles enter namespaces.
 pub fn main(arguments: &[OsString]) -> ExitCode {
     let Some((role, rest)) = arguments.split_first() else {
-        eprintln!("machine: which role? launch, keeper, anchor, executor");
+        eprintln!(
+            "machine: which role? hold, launch, keeper, anchor, executor, enter, probe, task"
+        );
         return ExitCode::from(2);
     };
     // The process that started this one may have blocked some for itself.
     let _ = SigSet::all().thread_unblock();
     let result = match role.to_str() {
         Some("launch") => start::launch(rest),
+        Some("hold") => start::hold(rest),
         Some("keeper") => keeper::run(rest),
         Some("anchor") => anchor::run(rest),
         Some("executor") => executor::run(rest),
