@@ -79,7 +79,14 @@ impl Outbox {
     /// here; tasks tell those.
     pub(crate) fn start_over(&mut self) {
         self.unsaid.retain(|event| !matches!(event, Event::Log(_)));
-        self.changed = self.statuses.keys().cloned().collect();
+        // Networks are spoken of when they have been ensured again: a word on their last state
+        // would be taken for one on the next.
+        self.changed = self
+            .statuses
+            .keys()
+            .filter(|subject| !matches!(subject, Subject::Vpc(_)))
+            .cloned()
+            .collect();
         while let Some(event) = self.said.pop_back() {
             self.unsaid.push_front(event);
         }
@@ -139,8 +146,16 @@ mod tests {
         assert_eq!(all(&mut outbox), [done("a"), ready.clone()]);
         assert!(outbox.is_empty());
         outbox.push(done("b"));
+        let status = Event::Balancer(world::event::BalancerStatus {
+            balancer: "app/web/1".into(),
+            ready_nodes: Vec::new(),
+            targets: Vec::new(),
+            listeners: Vec::new(),
+        });
+        outbox.push(status.clone());
+        outbox.push(ready);
         outbox.start_over();
-        assert_eq!(all(&mut outbox), [done("a"), done("b"), ready]);
+        assert_eq!(all(&mut outbox), [done("a"), done("b"), status]);
         outbox.start_over();
         outbox.keep_only(&World::default());
         assert_eq!(all(&mut outbox), [done("a"), done("b")]);

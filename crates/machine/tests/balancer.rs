@@ -20,7 +20,13 @@ const PUBLIC: Ipv4Addr = Ipv4Addr::new(18, 192, 0, 30);
 
 fn with_node() -> Vpc {
     let mut vpc = usual();
-    interface(&mut vpc, "eni-lb", "subnet-public", "10.0.0.30", &["sg-web"]);
+    interface(
+        &mut vpc,
+        "eni-lb",
+        "subnet-public",
+        "10.0.0.30",
+        &["sg-web"],
+    );
     vpc.interfaces
         .get_mut(&InterfaceId::from("eni-lb"))
         .expect("the node's interface")
@@ -66,7 +72,11 @@ fn get(address: &str) -> Option<String> {
     stream
         .set_read_timeout(Some(Duration::from_secs(10)))
         .expect("a limit");
-    write!(stream, "GET / HTTP/1.1\r\nhost: web\r\nconnection: close\r\n\r\n").ok()?;
+    write!(
+        stream,
+        "GET / HTTP/1.1\r\nhost: web\r\nconnection: close\r\n\r\n"
+    )
+    .ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;
@@ -77,7 +87,10 @@ impl Region {
     fn await_healthy(&mut self, targets: usize) -> BalancerStatus {
         self.await_event("healthy targets", |event| match event {
             Event::Balancer(status) => {
-                let healthy = status.targets.iter().filter(|target| target.state == "healthy");
+                let healthy = status
+                    .targets
+                    .iter()
+                    .filter(|target| target.state == "healthy");
                 let published = status.listeners.iter().all(|at| at.address.is_some());
                 (healthy.count() == targets && published && !status.ready_nodes.is_empty())
                     .then(|| status.clone())
@@ -101,7 +114,11 @@ fn a_request_goes_from_the_host_through_the_internet_and_a_node_to_a_task() {
     region.ensure(&vpc);
     let mut task = region.probe(at("eni-task"), &["http", "0.0.0.0:8080", "hello"]);
     assert_eq!(task.line(), "listening");
-    region.send(&Command::EnsureBalancer(Box::new(balancer(&vpc, 1, &["10.0.1.10"]))));
+    region.send(&Command::EnsureBalancer(Box::new(balancer(
+        &vpc,
+        1,
+        &["10.0.1.10"],
+    ))));
     let status = region.await_healthy(1);
     assert_eq!(status.ready_nodes, [Ipv4Addr::new(10, 0, 0, 30)]);
     let address = status.listeners[0].address.clone().expect("an address");
@@ -109,7 +126,12 @@ fn a_request_goes_from_the_host_through_the_internet_and_a_node_to_a_task() {
 
     // Its security group counts for whoever comes from the host.
     let mut closed = vpc.clone();
-    closed.security_groups.get_mut(&"sg-web".into()).expect("the group").ingress.clear();
+    closed
+        .security_groups
+        .get_mut(&"sg-web".into())
+        .expect("the group")
+        .ingress
+        .clear();
     region.ensure(&closed);
     assert_eq!(get(&address), None);
     region.ensure(&vpc);
@@ -117,8 +139,14 @@ fn a_request_goes_from_the_host_through_the_internet_and_a_node_to_a_task() {
 
     // A new configuration reaches the node.
     region.send(&Command::EnsureBalancer(Box::new(balancer(&vpc, 2, &[]))));
-    region.await_event("no targets", |event| match event {
-        Event::Balancer(status) => status.targets.is_empty().then_some(()),
+    region.await_event("a target that drains", |event| match event {
+        Event::Balancer(status) => {
+            let draining = status
+                .targets
+                .iter()
+                .all(|target| target.state == "draining");
+            (draining && !status.ready_nodes.is_empty()).then_some(())
+        }
         _ => None,
     });
     assert_eq!(get(&address), None);
@@ -130,24 +158,43 @@ fn nodes_outlive_the_executor_and_are_started_again_when_they_die() {
     let vpc = with_node();
     region.ensure(&vpc);
     // In the background: what runs for a caller ends with the executor.
-    let server = format!("{} probe http 0.0.0.0:8080 hello >/dev/null &", support::MACHINE);
-    assert!(region.run(at("eni-task"), &["sh", "-c", &server]).status.success());
-    region.send(&Command::EnsureBalancer(Box::new(balancer(&vpc, 1, &["10.0.1.10"]))));
-    let address = region.await_healthy(1).listeners[0].address.clone().expect("an address");
+    let server = format!(
+        "{} probe http 0.0.0.0:8080 hello >/dev/null 2>&1 &",
+        support::MACHINE
+    );
+    assert!(
+        region
+            .run(at("eni-task"), &["sh", "-c", &server])
+            .status
+            .success()
+    );
+    region.send(&Command::EnsureBalancer(Box::new(balancer(
+        &vpc,
+        1,
+        &["10.0.1.10"],
+    ))));
+    let address = region.await_healthy(1).listeners[0]
+        .address
+        .clone()
+        .expect("an address");
     let node = region.process("balancer").expect("a node");
     let executor = region.process("executor").expect("an executor");
     kill(executor, Signal::SIGKILL).expect("a signal");
     eventually("another executor", || {
         region.process("executor").filter(|pid| *pid != executor)
     });
-    eventually("the same address answers", || get(&address).filter(|body| body == "hello"));
+    eventually("the same address answers", || {
+        get(&address).filter(|body| body == "hello")
+    });
     assert_eq!(region.process("balancer"), Some(node));
 
     kill(node, Signal::SIGKILL).expect("a signal");
     eventually("another node", || {
         region.process("balancer").filter(|pid| *pid != node)
     });
-    eventually("it serves what it served", || get(&address).filter(|body| body == "hello"));
+    eventually("it serves what it served", || {
+        get(&address).filter(|body| body == "hello")
+    });
 
     region.connection = eventually("a control plane is taken", || {
         region
@@ -156,6 +203,8 @@ fn nodes_outlive_the_executor_and_are_started_again_when_they_die() {
             .ok()
     });
     region.send(&Command::RemoveBalancer("app/web/0123456789abcdef".into()));
-    eventually("the node ends", || region.process("balancer").is_none().then_some(()));
+    eventually("the node ends", || {
+        region.process("balancer").is_none().then_some(())
+    });
     assert!(TcpStream::connect(&address).is_err());
 }

@@ -103,7 +103,7 @@ fn a_network_goes_on_without_its_executor_and_the_next_one_takes_it_over() {
     let mut vpc = usual();
     region.ensure(&vpc);
     // In the background, because what runs for a caller ends with the executor.
-    let server = format!("{MACHINE} probe listen 0.0.0.0:8080 task >/dev/null &");
+    let server = format!("{MACHINE} probe listen 0.0.0.0:8080 task >/dev/null 2>&1 &");
     assert!(
         region
             .run(at("eni-task"), &["sh", "-c", &server])

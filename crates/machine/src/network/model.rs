@@ -52,7 +52,13 @@ fn allows(vpc: &Vpc, from: &InterfaceId, to: &InterfaceId, packet: Packet) -> bo
                 .security_groups
                 .iter()
                 .filter_map(|group| vpc.security_groups.get(group))
-                .flat_map(|group| if egress { &group.egress } else { &group.ingress })
+                .flat_map(|group| {
+                    if egress {
+                        &group.egress
+                    } else {
+                        &group.ingress
+                    }
+                })
                 .any(|rule| covers(&rule.protocol, packet) && is_peer(vpc, &rule.peer, peer))
     };
     own(source, packet.from)
@@ -112,7 +118,10 @@ impl Filter {
             } else if let Some((is_chain, name)) = &block {
                 if line.starts_with("type ") {
                 } else if *is_chain {
-                    chains.entry(name.clone()).or_default().push(line.to_owned());
+                    chains
+                        .entry(name.clone())
+                        .or_default()
+                        .push(line.to_owned());
                 } else if let Some(list) = line.strip_prefix("elements = { ") {
                     let list = list.trim_end_matches(" }").split(", ");
                     sets.insert(name.clone(), list.map(str::to_owned).collect());
@@ -367,6 +376,53 @@ proptest! {
     }
 }
 
+/// So that the property above cannot hold by letting nothing pass.
+#[test]
+fn a_rule_lets_its_ports_pass_and_no_others() {
+    let mut vpc = Vpc::new("vpc-1".into());
+    let subnet = Subnet {
+        cidr: "10.0.0.0/24".parse().expect("a range"),
+        availability_zone: "eu-central-1a".into(),
+        routes: Vec::new(),
+        acl: everything(),
+    };
+    vpc.subnets.insert("subnet-1".into(), subnet);
+    let rule = |from, to| Rule {
+        protocol: Protocol::Tcp { from, to },
+        peer: Peer::SecurityGroup("sg-a".into()),
+    };
+    let group = SecurityGroup {
+        ingress: vec![rule(2, 3)],
+        egress: vec![rule(3, 4)],
+    };
+    vpc.security_groups.insert("sg-a".into(), group);
+    for number in 1..=2 {
+        let interface = Interface {
+            subnet: "subnet-1".into(),
+            address: Ipv4Addr::new(10, 0, 0, 10 + number),
+            mac: format!("02:00:00:00:00:{number:02x}"),
+            security_groups: vec!["sg-a".into()],
+            public_address: None,
+            source_dest_check: true,
+        };
+        vpc.interfaces
+            .insert(format!("eni-{number}").into(), interface);
+    }
+    let filter = Filter::parse(&ruleset(&vpc, &std::collections::BTreeSet::new()));
+    let open: Vec<u16> = (1..6)
+        .filter(|port| {
+            let packet = Packet {
+                from: Ipv4Addr::new(10, 0, 0, 11),
+                to: Ipv4Addr::new(10, 0, 0, 12),
+                protocol: 6,
+                port: *port,
+            };
+            filter.passes(("v1", "v2"), packet)
+        })
+        .collect();
+    assert_eq!(open, [3]);
+}
+
 #[test]
 fn routes_lead_where_their_targets_are_and_nowhere_when_these_are_gone() {
     let route = |destination: &str, target| Route {
@@ -449,7 +505,8 @@ fn a_document_that_cannot_be_is_refused_by_name() {
     let refusal = |vpc: &Vpc| plan(vpc).expect_err("a refusal").to_string();
     let inside = Ipv4Addr::new(10, 0, 0, 5);
     let mac = "02:00:00:00:00:01";
-    vpc.interfaces.insert("eni-1".into(), interface(inside, mac));
+    vpc.interfaces
+        .insert("eni-1".into(), interface(inside, mac));
     assert_eq!(refusal(&vpc), "eni-1 is in subnet-1, which is not there");
     let subnet = Subnet {
         cidr: "10.0.0.0/24".parse().expect("a range"),
@@ -461,10 +518,16 @@ fn a_document_that_cannot_be_is_refused_by_name() {
     assert!(plan(&vpc).is_ok());
     vpc.interfaces
         .insert("eni-2".into(), interface(inside, mac));
-    assert_eq!(refusal(&vpc), "eni-2 and eni-1 have the same address, or ids too alike");
+    assert_eq!(
+        refusal(&vpc),
+        "eni-2 and eni-1 have the same address, or ids too alike"
+    );
     vpc.interfaces
         .insert("eni-2".into(), interface(Ipv4Addr::new(10, 0, 1, 5), mac));
-    assert_eq!(refusal(&vpc), "the address 10.0.1.5 of eni-2 is not in 10.0.0.0/24");
+    assert_eq!(
+        refusal(&vpc),
+        "the address 10.0.1.5 of eni-2 is not in 10.0.0.0/24"
+    );
     vpc.interfaces
         .remove(&InterfaceId::from("eni-2"))
         .expect("it was there");
