@@ -248,7 +248,8 @@ impl Region {
             .chain(arguments)
             .copied()
             .collect();
-        let output = self.run(place, &command);
+        let output = client::output(&self.paths, &Program::new(place, command))
+            .map_err(|failure| machine::chain(&failure))?;
         if output.status.success() {
             Ok(String::from_utf8_lossy(&output.stdout)
                 .trim_end()
