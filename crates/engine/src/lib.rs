@@ -4,6 +4,7 @@
 //! its answer goes out. It speaks no protocol and knows no AWS rule.
 
 mod clock;
+mod logs;
 mod store;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,9 +13,11 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use region::{Caller, Context, Error, Handler, Region, Settings, Value};
 use tokio::sync::Notify;
+use world::event::LogBatch;
 use world::{Action, Event, World};
 
 pub use clock::Clock;
+pub use logs::LogEvent;
 pub use store::{Store, StoreError};
 
 /// The running region. Shared by everything that serves it.
@@ -123,6 +126,49 @@ impl Engine {
     /// If it could not be made durable; the region is then as before.
     pub fn reset(&self) -> Result<(), StoreError> {
         self.change(Caller::Root, Region::reset)
+    }
+
+    /// Keeps what a container wrote; a batch that is told twice is kept once.
+    ///
+    /// # Errors
+    /// If it could not be made durable.
+    pub fn keep_log(&self, batch: &LogBatch) -> Result<(), StoreError> {
+        logs::put_batch(self.store.database(), batch, self.clock.now()).map(|_| ())
+    }
+
+    /// Adds events to a stream, in the order given; they are on disk when this returns.
+    ///
+    /// # Errors
+    /// If they could not be made durable.
+    pub fn put_log_events(
+        &self,
+        group: &str,
+        stream: &str,
+        events: &[LogEvent],
+    ) -> Result<(), StoreError> {
+        logs::put(self.store.database(), group, stream, events)
+    }
+
+    /// A stream's events in the order in which they came, from the one numbered `from`.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn log_events(
+        &self,
+        group: &str,
+        stream: &str,
+        from: u64,
+        most: usize,
+    ) -> Result<Vec<(u64, LogEvent)>, StoreError> {
+        logs::read_stream(self.store.database(), group, stream, from, most)
+    }
+
+    /// Forgets every event of a stream.
+    ///
+    /// # Errors
+    /// If it could not be made durable.
+    pub fn forget_log_stream(&self, group: &str, stream: &str) -> Result<(), StoreError> {
+        logs::forget_stream(self.store.database(), group, stream)
     }
 
     /// What should exist now, and the acts that wait for an answer.

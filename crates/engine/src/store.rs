@@ -60,6 +60,10 @@ impl Store {
         Ok(Self { database })
     }
 
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
     /// Gives every stored row to the region; says how many there were.
     ///
     /// # Errors
@@ -101,10 +105,10 @@ impl Store {
     }
 }
 
-fn read(error: impl Into<redb::Error>) -> StoreError {
+pub(crate) fn read(error: impl Into<redb::Error>) -> StoreError {
     StoreError::Read(Box::new(error.into()))
 }
 
-fn write(error: impl Into<redb::Error>) -> StoreError {
+pub(crate) fn write(error: impl Into<redb::Error>) -> StoreError {
     StoreError::Write(Box::new(error.into()))
 }

@@ -1,5 +1,31 @@
-//! The region's front door: HTTP, signatures, permissions, and dispatch to the control plane.
+//! The region's front door: HTTP, signatures, and dispatch to the control plane.
+//!
+//! One port speaks every service. It owns bulk bytes (objects, image layers) as files and keeps
+//! no other state: rules and rows are the region's.
 
+mod admin;
+mod api;
 pub mod keys;
+mod route;
 pub mod s3;
+mod server;
 pub mod sigv4;
+mod tls;
+mod via;
+
+pub use server::{Gateway, GatewayError};
+
+/// The certificate, as PEM, with which the region's TLS endpoints are signed; it is made when it is
+/// not there.
+///
+/// # Errors
+/// If it cannot be made or read in `data`.
+pub fn certificate_authority(data: &std::path::Path) -> Result<String, GatewayError> {
+    tls::Authority::open(data)
+        .and_then(|_| std::fs::read_to_string(tls::certificate_path(data)))
+        .map_err(|source| GatewayError::Folder {
+            what: "the certificate authority",
+            path: data.to_owned(),
+            source,
+        })
+}

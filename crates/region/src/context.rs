@@ -19,6 +19,9 @@ pub struct Settings {
     pub zones: Vec<char>,
     /// Where clients of the machine reach the region, such as `127.0.0.1:4566`.
     pub endpoint: String,
+    /// The certificate, as PEM, that the region's own TLS endpoints are signed with; empty where
+    /// there are none.
+    pub certificate_authority: String,
     /// The major versions of PostgreSQL that a world can run; RDS offers no others.
     pub postgres_versions: Vec<u32>,
 }
@@ -52,6 +55,7 @@ impl Default for Settings {
             region: "eu-central-1".to_owned(),
             zones: vec!['a', 'b', 'c'],
             endpoint: "127.0.0.1:4566".to_owned(),
+            certificate_authority: String::new(),
             postgres_versions: vec![15],
         }
     }

@@ -27,7 +27,8 @@ pub struct Service {
     /// the time; changes nothing where nothing is to do. Level-triggered, so it may run again
     /// at any moment.
     pub reconcile: fn(&mut Region, &Context),
-    /// When to reconcile again even if nothing happens.
+    /// When to reconcile again even if nothing happens. Only instants after
+    /// [`Region::settled_at`] count.
     pub deadline: fn(&Region) -> Option<Timestamp>,
     /// Adds what should exist for this service.
     pub desire: fn(&Region, &mut World),

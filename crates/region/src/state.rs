@@ -18,13 +18,15 @@ macro_rules! region {
         #[derive(Debug)]
         pub struct Region {
             pub settings: Settings,
+            /// When it last came to rest; what was due then has been done.
+            pub settled_at: Timestamp,
             $($(#[$doc])* pub $service: services::$service::State,)*
         }
 
         impl Region {
             /// A region in which nothing was ever made.
             pub fn empty(settings: Settings) -> Self {
-                Self { settings, $($service: services::$service::State::default(),)* }
+                Self { settings, settled_at: Timestamp::MIN, $($service: services::$service::State::default(),)* }
             }
 
             fn tables(&self) -> Vec<&dyn AnyTable> {
@@ -157,9 +159,11 @@ impl Region {
                 (service.reconcile)(self, context);
             }
             if self.version() == before {
+                self.settled_at = context.now;
                 return;
             }
         }
+        self.settled_at = context.now;
         debug_assert!(false, "the reconcilers do not come to rest");
     }
 
@@ -168,6 +172,7 @@ impl Region {
         SERVICES
             .iter()
             .filter_map(|service| (service.deadline)(self))
+            .filter(|at| *at > self.settled_at)
             .min()
     }
 

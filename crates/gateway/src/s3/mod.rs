@@ -1,5 +1,14 @@
 //! S3: the protocol is spoken by `s3s`, the rules are the region's, the bytes are files here.
 
+#![allow(
+    clippy::wildcard_imports,
+    reason = "the inputs and outputs of sixty operations are what this module is made of"
+)]
+#![expect(
+    clippy::unused_async,
+    reason = "operations are one table, whether or not each has to wait"
+)]
+
 mod bucket;
 mod bytes;
 mod object;

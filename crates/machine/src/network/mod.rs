@@ -5,8 +5,6 @@
 
 mod apply;
 mod internet;
-#[cfg(test)]
-mod model;
 mod names;
 mod plan;
 mod resolver;

@@ -1,0 +1,60 @@
+//! `/_terrella/…`: what is asked about this region rather than of AWS. Only from the machine
+//! itself.
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use serde_json::json;
+
+use crate::server::Gateway;
+use crate::via::{Via, Way};
+
+impl Gateway {
+    pub(crate) async fn administer(&self, parts: &Parts, via: &Via) -> Response<Bytes> {
+        if via.via != Way::Host {
+            return answer(
+                StatusCode::FORBIDDEN,
+                &json!({"error": "the region is administered from its machine, not from inside its networks"}),
+            );
+        }
+        match (&parts.method, parts.uri.path()) {
+            (&Method::GET, "/_terrella/health") => answer(
+                StatusCode::OK,
+                &json!({
+                    "status": "ok",
+                    "version": env!("CARGO_PKG_VERSION"),
+                    "account": self.engine().settings().account,
+                    "region": self.engine().settings().region,
+                }),
+            ),
+            (&Method::POST, "/_terrella/reset") => {
+                let engine = std::sync::Arc::clone(self.engine());
+                match tokio::task::spawn_blocking(move || engine.reset()).await {
+                    Ok(Ok(())) => answer(StatusCode::OK, &json!({"status": "empty"})),
+                    Ok(Err(error)) => answer(
+                        StatusCode::INTERNAL_SERVER_ERROR,
+                        &json!({"error": error.to_string()}),
+                    ),
+                    Err(error) => answer(
+                        StatusCode::INTERNAL_SERVER_ERROR,
+                        &json!({"error": error.to_string()}),
+                    ),
+                }
+            }
+            (_, path) => answer(
+                StatusCode::NOT_FOUND,
+                &json!({"error": format!("{} {path} is not there; see `terrella help`", parts.method)}),
+            ),
+        }
+    }
+}
+
+fn answer(status: StatusCode, body: &serde_json::Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(format!("{body}\n")));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        http::header::CONTENT_TYPE,
+        http::HeaderValue::from_static("application/json"),
+    );
+    response
+}

@@ -1,0 +1,263 @@
+//! Connections: each is served until it closes, whichever way it came.
+
+use std::convert::Infallible;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use engine::Engine;
+use http::{Request, Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use s3s::service::S3Service;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio_rustls::TlsAcceptor;
+
+use crate::api::{MOST_BODY, announced_too_large, request_id};
+use crate::route::{Target, target};
+use crate::sigv4::Verifier;
+use crate::tls::Authority;
+use crate::via::Via;
+
+/// The longest first line of a forwarded connection.
+const MOST_VIA: u64 = 4096;
+/// How long a client may take to send a request's head.
+const HEAD_TIME: Duration = Duration::from_secs(30);
+
+type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    #[error("{what} could not be made in {path}")]
+    Folder {
+        what: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+}
+
+/// Everything that answers requests. Cheap to clone.
+#[derive(Clone)]
+pub struct Gateway(Arc<Inner>);
+
+struct Inner {
+    engine: Arc<Engine>,
+    verifier: Verifier,
+    s3: S3Service,
+    tls: TlsAcceptor,
+}
+
+impl Gateway {
+    /// Serves `engine`, keeping bulk bytes and its certificate authority under `data`.
+    ///
+    /// # Errors
+    /// If a folder cannot be made there.
+    pub fn new(engine: Arc<Engine>, data: &Path) -> Result<Self, GatewayError> {
+        let folder = |what| {
+            move |source| GatewayError::Folder {
+                what,
+                path: data.to_owned(),
+                source,
+            }
+        };
+        let s3 = crate::s3::service(&engine, data).map_err(folder("the store of objects"))?;
+        let tls = Authority::open(data)
+            .and_then(|authority| authority.server_config())
+            .map_err(folder("the certificate authority"))?;
+        Ok(Self(Arc::new(Inner {
+            engine,
+            verifier: Verifier::default(),
+            s3,
+            tls: TlsAcceptor::from(Arc::new(tls)),
+        })))
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.0.engine
+    }
+
+    pub(crate) fn verifier(&self) -> &Verifier {
+        &self.0.verifier
+    }
+
+    /// Serves clients on this machine, for ever.
+    pub async fn serve(self, listener: TcpListener) {
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    if let Err(error) = stream.set_nodelay(true) {
+                        tracing::debug!(%error, "a connection could not be tuned");
+                    }
+                    let gateway = self.clone();
+                    tokio::spawn(async move {
+                        gateway
+                            .connection(stream, Via::host(peer.to_string()))
+                            .await;
+                    });
+                }
+                Err(error) => rest_after(&error).await,
+            }
+        }
+    }
+
+    /// Serves connections that come from inside the region's networks, for ever.
+    pub async fn serve_inside(self, listener: UnixListener) {
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let gateway = self.clone();
+                    tokio::spawn(async move {
+                        if let Err(error) = gateway.forwarded(stream).await {
+                            tracing::debug!(%error, "a forwarded connection ended");
+                        }
+                    });
+                }
+                Err(error) => rest_after(&error).await,
+            }
+        }
+    }
+
+    async fn forwarded(self, stream: UnixStream) -> io::Result<()> {
+        let mut stream = BufReader::new(stream);
+        let mut line = Vec::new();
+        {
+            use tokio::io::AsyncReadExt;
+            let mut head = (&mut stream).take(MOST_VIA);
+            head.read_until(b'\n', &mut line).await?;
+        }
+        let via: Via = serde_json::from_slice(&line).map_err(io::Error::other)?;
+        // A TLS handshake begins with this byte; HTTP never does.
+        let tls = stream.fill_buf().await?.first() == Some(&0x16);
+        if tls {
+            let stream = self.0.tls.accept(stream).await?;
+            self.connection(stream, via).await;
+        } else {
+            self.connection(stream, via).await;
+        }
+        Ok(())
+    }
+
+    async fn connection<S>(self, stream: S, via: Via)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let via = Arc::new(via);
+        let service = hyper::service::service_fn(move |request| {
+            let gateway = self.clone();
+            let via = Arc::clone(&via);
+            async move { Ok::<_, Infallible>(gateway.handle(request, &via).await) }
+        });
+        let mut server = auto::Builder::new(TokioExecutor::new());
+        server
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIME);
+        if let Err(error) = server
+            .serve_connection_with_upgrades(TokioIo::new(stream), service)
+            .await
+        {
+            tracing::debug!(%error, "a connection broke off");
+        }
+    }
+
+    async fn handle(&self, request: Request<Incoming>, via: &Via) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        match target(&parts) {
+            Target::Admin => whole(self.administer(&parts, via).await),
+            Target::S3 => self.store(Request::from_parts(parts, body)).await,
+            Target::Service(service) => {
+                let bytes = match self.collect(&parts, body).await {
+                    Ok(bytes) => bytes,
+                    Err(error) => {
+                        let nothing = Bytes::new();
+                        let request = wire::RequestParts::new(&parts, &nothing);
+                        let kind = wire::protocol_of(service, &request);
+                        return whole(wire::render_error(
+                            kind,
+                            service,
+                            None,
+                            &error,
+                            &request_id(),
+                        ));
+                    }
+                };
+                whole(self.call(service, &parts, bytes).await)
+            }
+            Target::Registry => whole(plain(
+                StatusCode::NOT_IMPLEMENTED,
+                "The image registry is not there yet.\n",
+            )),
+            Target::Absent => whole(plain(
+                StatusCode::NOT_IMPLEMENTED,
+                "{\"__type\":\"NotImplemented\",\"message\":\"This service is not there: see docs/differences.md for the services that are.\"}\n",
+            )),
+        }
+    }
+
+    /// Reads a body whole, within bounds.
+    async fn collect(
+        &self,
+        parts: &http::request::Parts,
+        body: Incoming,
+    ) -> Result<Bytes, wire::Error> {
+        let too_large = || {
+            wire::Error::new(
+                "RequestEntityTooLarge",
+                413,
+                format!("A request's body may have {MOST_BODY} bytes at most."),
+            )
+        };
+        if announced_too_large(&parts.headers) {
+            return Err(too_large());
+        }
+        match Limited::new(body, MOST_BODY).collect().await {
+            Ok(collected) => Ok(collected.to_bytes()),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
+            Err(error) => Err(wire::Error::new(
+                "RequestAborted",
+                400,
+                format!("The request's body broke off: {error}"),
+            )),
+        }
+    }
+
+    async fn store(&self, request: Request<Incoming>) -> Response<Body> {
+        let request = request.map(s3s::Body::from);
+        match self.0.s3.call(request).await {
+            Ok(response) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
+            Err(error) => {
+                tracing::warn!(error = ?error, "an S3 request failed");
+                whole(plain(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "The request failed; see the region's log.\n",
+                ))
+            }
+        }
+    }
+}
+
+fn whole(response: Response<Bytes>) -> Response<Body> {
+    response.map(|bytes| {
+        Full::new(bytes)
+            .map_err(|never: Infallible| match never {})
+            .boxed_unsync()
+    })
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from_static(text.as_bytes()));
+    *response.status_mut() = status;
+    response
+}
+
+/// Waits a little after a refused accept, which is how a process meets a lack of descriptors.
+async fn rest_after(error: &io::Error) {
+    tracing::warn!(%error, "a connection could not be accepted");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+}

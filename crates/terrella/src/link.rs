@@ -1,0 +1,136 @@
+//! Keeps the machine at what the control plane wants, and the control plane informed.
+//!
+//! The machine is started when there is something for it to do, outlives this process, and is
+//! found again by the next one.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use engine::Engine;
+use machine::client::{Commands, Connection};
+use world::{Action, Command, Event, World};
+
+/// How long to wait before the machine is tried again.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+pub(crate) async fn run(engine: Arc<Engine>, data: PathBuf, die_with_parent: bool) {
+    loop {
+        while idle(&engine.world().0) {
+            engine.world_changed().await;
+        }
+        if let Err(error) = keep(&engine, &data, die_with_parent).await {
+            tracing::error!("the machine: {error:#}");
+        }
+        tokio::time::sleep(PATIENCE).await;
+    }
+}
+
+/// Whether there is nothing that a machine would have to do.
+fn idle(world: &World) -> bool {
+    world.vpcs.is_empty()
+        && world.tasks.is_empty()
+        && world.databases.is_empty()
+        && world.balancers.is_empty()
+}
+
+async fn keep(engine: &Arc<Engine>, data: &Path, die_with_parent: bool) -> Result<()> {
+    let options = machine::Options {
+        data: data.to_owned(),
+        program: std::env::current_exe().context("this program cannot be found")?,
+        die_with_parent,
+    };
+    let machine = tokio::task::spawn_blocking(move || machine::start(&options))
+        .await?
+        .map_err(|error| anyhow::anyhow!(machine::chain(&error)))?;
+    let connection = Connection::open(&machine.paths).await?;
+    let mut told = Told {
+        commands: connection.commands,
+        world: World::default(),
+        actions: BTreeSet::new(),
+    };
+    let mut events = connection.events;
+    let (wanted, actions) = engine.world();
+    told.commands
+        .send(&Command::Replace(Box::new(wanted.clone())))
+        .await?;
+    told.world = wanted;
+    told.act(actions).await?;
+
+    // Reading an event is not safe to cancel half-way, so it has a task of its own.
+    let (sender, mut received) = tokio::sync::mpsc::channel(64);
+    let reader = tokio::spawn(async move {
+        loop {
+            let event = events.next().await;
+            let last = !matches!(event, Ok(Some(_)));
+            if sender.send(event).await.is_err() || last {
+                return;
+            }
+        }
+    });
+    let ended = loop {
+        tokio::select! {
+            event = received.recv() => match event {
+                Some(Ok(Some(event))) => {
+                    if let Err(error) = observe(engine, &mut told, event).await {
+                        break error;
+                    }
+                }
+                Some(Err(error)) => break error.into(),
+                Some(Ok(None)) | None => break anyhow::anyhow!("it closed the connection"),
+            },
+            () = engine.world_changed() => {
+                let (wanted, actions) = engine.world();
+                if let Err(error) = told.bring(wanted, actions).await {
+                    break error;
+                }
+            }
+        }
+    };
+    reader.abort();
+    bail!(ended)
+}
+
+async fn observe(engine: &Arc<Engine>, told: &mut Told, event: Event) -> Result<()> {
+    if let Event::Log(batch) = event {
+        let kept = Command::LogKept {
+            group: batch.group.clone(),
+            stream: batch.stream.clone(),
+            sequence: batch.sequence,
+        };
+        let engine = Arc::clone(engine);
+        tokio::task::spawn_blocking(move || engine.keep_log(&batch)).await??;
+        return Ok(told.commands.send(&kept).await?);
+    }
+    let engine = Arc::clone(engine);
+    tokio::task::spawn_blocking(move || engine.observe(&event)).await??;
+    Ok(())
+}
+
+/// What the machine was told.
+struct Told {
+    commands: Commands,
+    world: World,
+    actions: BTreeSet<String>,
+}
+
+impl Told {
+    async fn bring(&mut self, wanted: World, actions: Vec<Action>) -> Result<()> {
+        for command in self.world.commands_to(&wanted) {
+            self.commands.send(&command).await?;
+        }
+        self.world = wanted;
+        self.act(actions).await
+    }
+
+    async fn act(&mut self, actions: Vec<Action>) -> Result<()> {
+        for action in actions {
+            if self.actions.insert(action.id.clone()) {
+                self.commands.send(&Command::Act(action)).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! `terrella serve`: the region alone.
+
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use engine::Engine;
+use gateway::Gateway;
+use region::Settings;
+use tokio::net::{TcpListener, UnixListener};
+
+use crate::link;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The port on which AWS's services answer; 0 takes any that is free.
+    #[arg(long, default_value_t = 4566)]
+    port: u16,
+    /// The address to listen on.
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    address: IpAddr,
+    /// Twelve digits.
+    #[arg(long, default_value = "000000000000")]
+    account: String,
+    #[arg(long, default_value = "eu-central-1")]
+    region: String,
+    /// Serve the APIs only: nothing that is applied runs.
+    #[arg(long)]
+    no_machine: bool,
+    /// End everything when the process that started this one ends. For tests.
+    #[arg(long, hide = true)]
+    die_with_parent: bool,
+}
+
+pub(crate) fn run(data: &Path, arguments: &Arguments) -> Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("TERRELLA_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,s3s=warn")),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    if arguments.account.len() != 12 || !arguments.account.bytes().all(|one| one.is_ascii_digit()) {
+        bail!(
+            "an account has twelve digits, {:?} has not",
+            arguments.account
+        );
+    }
+    let data = std::path::absolute(data).context("the data folder cannot be found")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("no threads could be started")?;
+    runtime.block_on(serve(&data, arguments))
+}
+
+async fn serve(data: &Path, arguments: &Arguments) -> Result<()> {
+    let wanted = SocketAddr::new(arguments.address, arguments.port);
+    let listener = TcpListener::bind(wanted).await.with_context(|| {
+        format!(
+            "port {} is not free: is another region running? choose one with --port",
+            arguments.port
+        )
+    })?;
+    let address = listener
+        .local_addr()
+        .context("the listener has no address")?;
+    let settings = Settings {
+        account: arguments.account.clone(),
+        region: arguments.region.clone(),
+        endpoint: address.to_string(),
+        certificate_authority: gateway::certificate_authority(data)?,
+        ..Settings::default()
+    };
+    let engine = Engine::open(data, settings)?;
+    let gateway = Gateway::new(Arc::clone(&engine), data)?;
+    let inside = inside_socket(data)?;
+
+    let mut stop = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::spawn(gateway.clone().serve(listener));
+    tokio::spawn(gateway.clone().serve_inside(inside));
+    tokio::spawn(Arc::clone(&engine).run());
+    if !arguments.no_machine {
+        tokio::spawn(link::run(
+            Arc::clone(&engine),
+            data.to_owned(),
+            arguments.die_with_parent,
+        ));
+    }
+    let mut out = std::io::stdout();
+    // Whoever started this waits for the line; if nobody reads it, that is no reason to stop.
+    let _ = writeln!(
+        out,
+        "region {} of account {} at http://{address}",
+        engine.settings().region,
+        engine.settings().account
+    )
+    .and_then(|()| out.flush());
+
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = stop.recv() => {}
+    }
+    Ok(())
+}
+
+/// The socket on which connections from inside the region's networks arrive.
+fn inside_socket(data: &Path) -> Result<UnixListener> {
+    let path = machine::host::Paths::new(data).gateway_socket();
+    let folder = path.parent().context("the socket has no folder")?;
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("{} could not be made", folder.display()))?;
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("{} could not be removed", path.display()));
+        }
+        _ => {}
+    }
+    UnixListener::bind(&path)
+        .with_context(|| format!("{} could not be listened on", path.display()))
+}
