@@ -4,6 +4,7 @@
 //! writes values by [`Schema`], and generated structures convert to and from values. So there is
 //! no codec per type, and a protocol is written once. This crate knows no service's rules.
 
+mod cbor;
 pub mod error;
 mod form;
 #[expect(
@@ -18,6 +19,7 @@ mod scalar;
 pub mod schema;
 pub mod shape;
 pub mod time;
+pub mod validate;
 pub mod value;
 mod xml;
 
@@ -27,6 +29,7 @@ pub use protocol::{parse, protocol_of, render, render_error, route};
 pub use request::RequestParts;
 pub use schema::{Kind, Location, Member, OperationSchema, ProtocolKind, Schema, ServiceSchema};
 pub use shape::{Operation, Shape, ShapeError, Stored, Unit, same};
+pub use validate::{ValidationFailure, validate, validate_input};
 pub use value::{Members, Value};
 
 #[doc(hidden)]

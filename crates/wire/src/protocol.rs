@@ -3,7 +3,9 @@
 mod aws_json;
 mod query;
 mod rest;
+mod rest_json;
 mod rest_xml;
+mod rpc_v2;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
@@ -48,7 +50,7 @@ pub fn route(
         ProtocolKind::Ec2Query | ProtocolKind::AwsQuery => query::route(request, service)?,
         ProtocolKind::AwsJson10 | ProtocolKind::AwsJson11 => aws_json::route(request, service)?,
         ProtocolKind::RestXml | ProtocolKind::RestJson1 => rest::route(request, service)?,
-        ProtocolKind::RpcV2Cbor => return Err(Error::internal("RPC v2 CBOR is not built yet")),
+        ProtocolKind::RpcV2Cbor => rpc_v2::route(request, service)?,
     };
     Ok((kind, operation))
 }
@@ -80,9 +82,8 @@ pub fn parse(
         }
         ProtocolKind::AwsJson10 | ProtocolKind::AwsJson11 => aws_json::parse(operation, request),
         ProtocolKind::RestXml => rest::parse(operation, request, &rest_xml::Xml { service }),
-        ProtocolKind::RestJson1 | ProtocolKind::RpcV2Cbor => {
-            Err(Error::internal("this protocol is not built yet"))
-        }
+        ProtocolKind::RestJson1 => rest::parse(operation, request, &rest_json::JsonBody),
+        ProtocolKind::RpcV2Cbor => rpc_v2::parse(operation, request),
     }
 }
 
@@ -102,12 +103,8 @@ pub fn render(
             aws_json::render(kind, operation, &output)
         }
         ProtocolKind::RestXml => rest::render(operation, &output, &rest_xml::Xml { service }),
-        ProtocolKind::RestJson1 | ProtocolKind::RpcV2Cbor => aws_json::render_error(
-            kind,
-            service,
-            None,
-            &Error::internal("this protocol is not built yet"),
-        ),
+        ProtocolKind::RestJson1 => rest::render(operation, &output, &rest_json::JsonBody),
+        ProtocolKind::RpcV2Cbor => rpc_v2::render(operation, &output),
     };
     answer.finish(request_id)
 }
@@ -125,10 +122,11 @@ pub fn render_error(
             query::render_error(kind, service, operation, error, request_id)
         }
         ProtocolKind::RestXml => rest_xml::render_error(service, operation, error, request_id),
-        ProtocolKind::AwsJson10
-        | ProtocolKind::AwsJson11
-        | ProtocolKind::RestJson1
-        | ProtocolKind::RpcV2Cbor => aws_json::render_error(kind, service, operation, error),
+        ProtocolKind::RestJson1 => rest_json::render_error(operation, error),
+        ProtocolKind::RpcV2Cbor => rpc_v2::render_error(service, operation, error),
+        ProtocolKind::AwsJson10 | ProtocolKind::AwsJson11 => {
+            aws_json::render_error(kind, service, operation, error)
+        }
     };
     answer.finish(request_id)
 }

@@ -46,3 +46,12 @@ fn repository() -> Result<PathBuf> {
         .context("finding the repository above crates/xtask")?;
     Ok(root.to_path_buf())
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn generated_code_is_what_the_models_give() {
+        let root = super::repository().expect("the repository");
+        super::generate::check(&root).expect("generated code that is up to date");
+    }
+}

@@ -7,7 +7,9 @@ use crate::error::{Error, Fault};
 use crate::json;
 use crate::request::RequestParts;
 use crate::scalar;
-use crate::schema::{Member, OperationSchema, ProtocolKind, ServiceSchema, TimestampFormat};
+use crate::schema::{
+    Member, OperationSchema, ProtocolKind, Schema, ServiceSchema, TimestampFormat,
+};
 use crate::value::Value;
 
 pub(super) fn route(
@@ -92,15 +94,11 @@ pub(super) fn error_members(
     error: &Error,
 ) -> Map<String, Json> {
     let schema = error_schema(operation, error);
-    let modelled = schema.and_then(|schema| {
-        let mut names = schema.members.iter().map(Member::wire_name);
-        names.find(|name| name.eq_ignore_ascii_case("message"))
-    });
     let mut body = Map::new();
-    body.insert(
-        modelled.unwrap_or("message").to_owned(),
-        Json::String(error.message.clone()),
-    );
+    if !error.message.is_empty() {
+        let message = Json::String(error.message.clone());
+        body.insert(message_name(schema).to_owned(), message);
+    }
     for (name, value) in &error.fields {
         let member = schema.and_then(|schema| schema.member(name));
         let (name, json) = match member {
@@ -113,6 +111,15 @@ pub(super) fn error_members(
         body.insert(name, json);
     }
     body
+}
+
+/// What an error's message is called: AWS has `message` and `Message`.
+pub(super) fn message_name(schema: Option<&Schema>) -> &'static str {
+    let members = schema.map_or(&[][..], |schema| schema.members);
+    let mut names = members.iter().map(Member::wire_name);
+    names
+        .find(|name| name.eq_ignore_ascii_case("message"))
+        .unwrap_or("message")
 }
 
 /// A field that the model does not know.

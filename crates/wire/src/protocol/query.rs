@@ -6,12 +6,18 @@ use crate::form::{self, Node};
 use crate::request::RequestParts;
 use crate::scalar;
 use crate::schema::{
-    Kind, Member, OperationSchema, ProtocolKind, Schema, ServiceSchema, TimestampFormat,
+    Kind, Location, Member, OperationSchema, ProtocolKind, Schema, ServiceSchema, TimestampFormat,
 };
 use crate::value::{Members, Value};
 use crate::xml::{self, Writer};
 
-const CONTENT: &str = "text/xml;charset=UTF-8";
+fn content(kind: ProtocolKind) -> &'static str {
+    if kind == ProtocolKind::Ec2Query {
+        "text/xml;charset=UTF-8"
+    } else {
+        "text/xml"
+    }
+}
 
 pub(super) fn route(
     request: &RequestParts<'_>,
@@ -80,13 +86,7 @@ impl Reader<'_> {
                 first.to_ascii_uppercase().to_string() + letters.as_str()
             });
         }
-        // A flattened list goes by the name of its elements.
-        let element = (member.flattened && member.schema.kind == Kind::List)
-            .then(|| member.schema.element().location_name);
-        element
-            .flatten()
-            .unwrap_or_else(|| member.wire_name())
-            .to_owned()
+        member.wire_name().to_owned()
     }
 
     /// An empty parameter counts as absent: SDKs send one for a member that is set to nothing.
@@ -221,7 +221,7 @@ pub(super) fn render(
         out.close("ResponseMetadata");
     }
     out.close(&root);
-    Answer::new(operation.status, CONTENT, out.finish())
+    Answer::new(operation.status, content(kind), out.finish())
 }
 
 pub(super) fn render_error(
@@ -237,7 +237,7 @@ pub(super) fn render_error(
         out.open("Errors", &[]);
         out.open("Error", &[]);
         out.text("Code", &error.code);
-        out.text("Message", &error.message);
+        write_message(&mut out, error);
         write_fields(&mut out, operation, error);
         out.close("Error");
         out.close("Errors");
@@ -246,7 +246,7 @@ pub(super) fn render_error(
     } else {
         write_error(&mut out, service, operation, error, request_id);
     }
-    Answer::new(error.status, CONTENT, out.finish())
+    Answer::new(error.status, content(kind), out.finish())
 }
 
 /// The error document that awsQuery and REST XML share.
@@ -269,11 +269,17 @@ pub(super) fn write_error(
         },
     );
     out.text("Code", &error.code);
-    out.text("Message", &error.message);
+    write_message(out, error);
     write_fields(out, operation, error);
     out.close("Error");
     out.text("RequestId", request_id);
     out.close("ErrorResponse");
+}
+
+fn write_message(out: &mut Writer, error: &Error) {
+    if !error.message.is_empty() {
+        out.text("Message", &error.message);
+    }
 }
 
 fn write_fields(out: &mut Writer, operation: Option<&OperationSchema>, error: &Error) {
@@ -281,6 +287,7 @@ fn write_fields(out: &mut Writer, operation: Option<&OperationSchema>, error: &E
     let mut members = Members::new();
     for (name, value) in &error.fields {
         match schema.and_then(|schema| schema.member(name)) {
+            Some((_, member)) if member.location != Location::Body => {}
             Some((index, _)) => members.set(index, value.clone()),
             None => {
                 if let Some(text) = scalar::write(value, TimestampFormat::Iso8601) {

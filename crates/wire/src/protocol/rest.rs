@@ -89,7 +89,7 @@ pub(super) fn parse(
                     .map(|(_, text)| text_value(member, text, TimestampFormat::Iso8601))
                     .transpose()?
             }
-            Location::Query => query.value(member, schema)?,
+            Location::Query => query.value(member)?,
             Location::Header | Location::Headers => headers::read(member, request.headers)?,
             Location::Status | Location::Body => None,
         };
@@ -206,14 +206,6 @@ fn write_body(
             ),
         };
     }
-    if schema
-        .members
-        .iter()
-        .any(|member| member.location == Location::Body)
-        || schema.members.is_empty()
-    {
-        let body = codec.write_members(operation, members);
-        return ((!body.is_empty()).then(|| codec.content_type()), body);
-    }
-    (None, Bytes::new())
+    let body = codec.write_members(operation, members);
+    ((!body.is_empty()).then(|| codec.content_type()), body)
 }

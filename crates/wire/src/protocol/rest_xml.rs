@@ -38,7 +38,11 @@ impl rest::Body for Xml<'_> {
 
     fn write_members(&self, operation: &OperationSchema, members: &Members) -> Bytes {
         let schema = operation.output;
-        if schema.members.is_empty() {
+        if !schema
+            .members
+            .iter()
+            .any(|member| member.location == Location::Body)
+        {
             return Bytes::new();
         }
         let mut body = Members::new();
@@ -68,8 +72,9 @@ impl rest::Body for Xml<'_> {
         let mut out = Writer::document();
         let name = member
             .location_name
+            .filter(|name| *name != member.name)
             .or(member.schema.xml_name)
-            .unwrap_or(member.name);
+            .unwrap_or(member.schema.name);
         xml::write_payload(&mut out, name, member, value, self.service.xml_namespace);
         out.finish().into()
     }

@@ -181,11 +181,6 @@ impl Element {
         if member.flattened {
             let list = member.schema.kind == Kind::List;
             let element = member.schema.element();
-            let name = if list {
-                element.location_name.unwrap_or(name)
-            } else {
-                name
-            };
             let mut found = self.named(name).peekable();
             if found.peek().is_none() {
                 return Ok(None);

@@ -100,7 +100,6 @@ fn write_member(out: &mut Writer, member: &Member, value: &Value) {
     match value {
         Value::List(list) if member.flattened => {
             let element = member.schema.element();
-            let name = element.location_name.unwrap_or(name);
             for value in list {
                 write_element(
                     out,
@@ -116,13 +115,7 @@ fn write_member(out: &mut Writer, member: &Member, value: &Value) {
                 write_entry(out, name, member.xml_namespace, member.schema, key, value);
             }
         }
-        _ => write_element(
-            out,
-            name,
-            member,
-            member.xml_namespace.or(member.schema.xml_namespace),
-            value,
-        ),
+        _ => write_element(out, name, member, member.xml_namespace, value),
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn read(member: &Member, headers: &HeaderMap) -> Result<Option<Value>
     if member.schema.kind == Kind::List {
         let element = member.schema.element();
         let mut list = Vec::new();
-        for text in found {
+        for text in found.into_iter().filter(|text| !text.is_empty()) {
             for item in items(text, element) {
                 list.push(text_value(element, &item, TimestampFormat::HttpDate)?);
             }

@@ -4,7 +4,7 @@ use percent_encoding::percent_decode_str;
 
 use super::text_value;
 use crate::error::Error;
-use crate::schema::{Kind, Location, Member, Schema, TimestampFormat};
+use crate::schema::{Kind, Member, TimestampFormat};
 use crate::value::Value;
 
 /// How a request's path fits a template.
@@ -85,10 +85,10 @@ impl Query {
         )
     }
 
-    /// A member's value. A map takes all the parameters that no other member has.
-    pub(super) fn value(&self, member: &Member, schema: &Schema) -> Result<Option<Value>, Error> {
+    /// A member's value. A map takes all parameters, be they another member's too.
+    pub(super) fn value(&self, member: &Member) -> Result<Option<Value>, Error> {
         if member.schema.kind == Kind::Map {
-            return self.rest(member, schema);
+            return self.all(member);
         }
         let mut found = self
             .0
@@ -107,17 +107,10 @@ impl Query {
             .transpose()
     }
 
-    fn rest(&self, member: &Member, schema: &Schema) -> Result<Option<Value>, Error> {
+    fn all(&self, member: &Member) -> Result<Option<Value>, Error> {
         let (_, value) = member.schema.entry();
-        let bound = schema
-            .members
-            .iter()
-            .filter(|other| other.location == Location::Query && other.schema.kind != Kind::Map);
         let mut map: Vec<(String, Value)> = Vec::new();
         for (name, text) in &self.0 {
-            if bound.clone().any(|other| other.wire_name() == name) {
-                continue;
-            }
             let entry = map.iter_mut().find(|(key, _)| key == name);
             match (value.schema.kind, entry) {
                 (Kind::List, Some((_, Value::List(list)))) => {
