@@ -75,6 +75,7 @@ pub enum RunError {
 /// Runs a node until the process is told to end by SIGTERM or SIGINT.
 pub fn run(options: &Options) -> Result<(), RunError> {
     use tokio::signal::unix::{SignalKind, signal};
+    raise_file_limit();
     let runtime = runtime().map_err(|source| RunError::Thread { source })?;
     runtime.block_on(async {
         let listen = |kind| signal(kind).map_err(|source| RunError::Signal { source });
@@ -149,6 +150,16 @@ pub async fn serve(options: &Options, stop: impl Future<Output = ()>) -> Result<
     // It may be gone with its directory.
     let _ = std::fs::remove_file(&options.control_socket);
     Ok(())
+}
+
+/// Each request in flight takes two file descriptors; the usual soft limit is soon reached.
+fn raise_file_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
 }
 
 fn runtime() -> io::Result<tokio::runtime::Runtime> {
