@@ -10,9 +10,12 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use nix::unistd::Pid;
@@ -67,6 +70,7 @@ fn run(host: &Host, stream: &UnixStream) -> Result<Ended, Failure> {
         .arg(namespace)
         .arg("--resolver")
         .arg(resolver)
+        .arg("--die-with-parent")
         .arg("--")
         .args(&program.command)
         .envs(&program.environment)
@@ -79,12 +83,20 @@ fn run(host: &Host, stream: &UnixStream) -> Result<Ended, Failure> {
         .step(|| format!("run {}", program.command.join(" ")))?;
     let group = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
     let watched = stream.try_clone().step(|| "watch the caller")?;
+    let ended = Arc::new(AtomicBool::new(false));
     // Ends when the caller does, or when the answer has been given.
-    std::thread::spawn(move || {
-        let _ = (&watched).read(&mut [0]);
-        let _ = killpg(group, Signal::SIGKILL);
+    std::thread::spawn({
+        let ended = ended.clone();
+        move || {
+            let _ = (&watched).read(&mut [0]);
+            if !ended.load(Ordering::SeqCst) {
+                let _ = killpg(group, Signal::SIGKILL);
+            }
+        }
     });
     let status = child.wait().step(|| "wait for the program")?;
+    // Its number may be another's from now on.
+    ended.store(true, Ordering::SeqCst);
     Ok(Ended::Status(status.code().unwrap_or_else(|| {
         128 + status.signal().unwrap_or_default()
     })))
@@ -150,6 +162,10 @@ fn become_program(arguments: &[OsString]) -> Result<Infallible, Failure> {
     let (program, rest) = program
         .split_first()
         .ok_or_else(|| Failure::new("the program to run is missing"))?;
+    if options.has("--die-with-parent") {
+        // The thread that waits for the program, in the executor.
+        set_pdeathsig(Signal::SIGKILL).step(|| "ask to die with the machine's executor")?;
+    }
     let path = options.path("--netns")?;
     let namespace =
         fs::File::open(&path).step(|| format!("open the namespace {}", path.display()))?;

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use world::{BalancerId, DatabaseId, Event, TaskId, VpcId, World};
 
-/// Log batches kept while nobody listens; the oldest go first.
+/// Log batches held at most, the oldest go first: tasks keep them on disk and tell them again
+/// to the next control plane.
 const LOGS: usize = 20_000;
 /// Said already, but said again to the next control plane: this one may die before it has
 /// written them down.
@@ -27,9 +28,8 @@ pub(crate) struct Outbox {
     changed: BTreeSet<Subject>,
     /// Logs and answers, in order.
     unsaid: VecDeque<Event>,
-    /// The newest of those said.
+    /// The newest answers that were said.
     said: VecDeque<Event>,
-    dropped_logs: u64,
 }
 
 impl Outbox {
@@ -52,13 +52,6 @@ impl Outbox {
             .position(|event| matches!(event, Event::Log(_)))
         {
             self.unsaid.remove(at);
-            if self.dropped_logs.is_multiple_of(1000) {
-                tracing::warn!(
-                    dropped = self.dropped_logs + 1,
-                    "log batches are lost: no control plane takes them"
-                );
-            }
-            self.dropped_logs += 1;
         }
     }
 
@@ -66,7 +59,9 @@ impl Outbox {
     /// lines are known before its end.
     pub(crate) fn pop(&mut self) -> Option<Event> {
         if let Some(event) = self.unsaid.pop_front() {
-            self.said.push_back(event.clone());
+            if !matches!(event, Event::Log(_)) {
+                self.said.push_back(event.clone());
+            }
             if self.said.len() > REPEATED {
                 self.said.pop_front();
             }
@@ -80,9 +75,18 @@ impl Outbox {
         self.unsaid.is_empty() && self.changed.is_empty()
     }
 
-    /// Somebody new listens: everything that is known is to be said again.
+    /// Somebody new listens: everything that is known is to be said again. Logs are not known
+    /// here; tasks tell those.
     pub(crate) fn start_over(&mut self) {
-        self.changed = self.statuses.keys().cloned().collect();
+        self.unsaid.retain(|event| !matches!(event, Event::Log(_)));
+        // Networks are spoken of when they have been ensured again: a word on their last state
+        // would be taken for one on the next.
+        self.changed = self
+            .statuses
+            .keys()
+            .filter(|subject| !matches!(subject, Subject::Vpc(_)))
+            .cloned()
+            .collect();
         while let Some(event) = self.said.pop_back() {
             self.unsaid.push_front(event);
         }
@@ -142,8 +146,16 @@ mod tests {
         assert_eq!(all(&mut outbox), [done("a"), ready.clone()]);
         assert!(outbox.is_empty());
         outbox.push(done("b"));
+        let status = Event::Balancer(world::event::BalancerStatus {
+            balancer: "app/web/1".into(),
+            ready_nodes: Vec::new(),
+            targets: Vec::new(),
+            listeners: Vec::new(),
+        });
+        outbox.push(status.clone());
+        outbox.push(ready);
         outbox.start_over();
-        assert_eq!(all(&mut outbox), [done("a"), done("b"), ready]);
+        assert_eq!(all(&mut outbox), [done("a"), done("b"), status]);
         outbox.start_over();
         outbox.keep_only(&World::default());
         assert_eq!(all(&mut outbox), [done("a"), done("b")]);

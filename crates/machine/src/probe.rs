@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::error::{Failure, Step as _, chain};
 
-const USAGE: &str = "probe: listen ADDRESS TEXT | fetch ADDRESS [MILLISECONDS] | hold ADDRESS | \
+const USAGE: &str = "probe: listen ADDRESS TEXT | http ADDRESS TEXT | fetch ADDRESS [MILLISECONDS] | hold ADDRESS | \
                      exchange ADDRESS TEXT [MILLISECONDS] | listen-udp ADDRESS TEXT | \
                      fetch-udp ADDRESS [MILLISECONDS] | resolve NAME";
 
@@ -18,6 +18,7 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
     let result = match arguments.as_slice() {
         ["listen", address, text] => listen(address, text),
+        ["http", address, text] => http(address, text),
         ["fetch", address] => fetch(address, "1000"),
         ["fetch", address, limit] => fetch(address, limit),
         ["hold", address] => hold(address),
@@ -61,6 +62,32 @@ fn listen(address: &str, text: &str) -> Result<(), Failure> {
             let mut line = String::new();
             while lines.read_line(&mut line)? > 0 {
                 stream.write_all(line.as_bytes())?;
+                line.clear();
+            }
+            std::io::Result::Ok(())
+        });
+    }
+    Ok(())
+}
+
+/// Answers every HTTP request with the text.
+fn http(address: &str, text: &str) -> Result<(), Failure> {
+    let listener = TcpListener::bind(address).step(|| format!("listen at {address}"))?;
+    say("listening")?;
+    for mut stream in listener.incoming().flatten() {
+        let text = text.to_owned();
+        std::thread::spawn(move || {
+            let mut lines = BufReader::new(stream.try_clone()?);
+            let mut line = String::new();
+            while lines.read_line(&mut line)? > 0 {
+                // Requests without a body end with an empty line.
+                if line.trim_end().is_empty() {
+                    let length = text.len();
+                    write!(
+                        stream,
+                        "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{text}"
+                    )?;
+                }
                 line.clear();
             }
             std::io::Result::Ok(())

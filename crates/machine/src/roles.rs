@@ -8,22 +8,26 @@ use std::process::ExitCode;
 use nix::sys::signal::SigSet;
 
 use crate::error::{Failure, chain};
-use crate::{anchor, exec, executor, keeper, probe, start, task};
+use crate::{anchor, balancers, exec, executor, keeper, probe, start, task};
 
 /// Plays the role that `arguments` begins with. To be called before the program has started any
 /// thread: most roles enter namespaces.
 pub fn main(arguments: &[OsString]) -> ExitCode {
     let Some((role, rest)) = arguments.split_first() else {
-        eprintln!("machine: which role? launch, keeper, anchor, executor");
+        eprintln!(
+            "machine: which role? hold, launch, keeper, anchor, executor, enter, probe, task"
+        );
         return ExitCode::from(2);
     };
     // The process that started this one may have blocked some for itself.
     let _ = SigSet::all().thread_unblock();
     let result = match role.to_str() {
         Some("launch") => start::launch(rest),
+        Some("hold") => start::hold(rest),
         Some("keeper") => keeper::run(rest),
         Some("anchor") => anchor::run(rest),
         Some("executor") => executor::run(rest),
+        Some("balancer") => balancers::play(rest),
         Some("enter") => return exec::enter(rest),
         Some("task") => return task::shim::main(rest),
         Some("probe") => return probe::run(rest),

@@ -273,3 +273,18 @@ pub(crate) fn launch(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     keeper.spawn().step(|| "start the keeper")?;
     Ok(ExitCode::SUCCESS)
 }
+
+/// Runs a machine for as long as somebody holds the other end of standard input.
+pub(crate) fn hold(arguments: &[OsString]) -> Result<ExitCode, Failure> {
+    let arguments = Arguments(arguments);
+    let machine = start(&Options {
+        data: arguments.path("--data")?,
+        program: std::env::current_exe().step(|| "find the machine's own program")?,
+        die_with_parent: true,
+    })?;
+    println!("{READY}");
+    // Nobody writes: this returns when the other end is closed.
+    let _ = std::io::stdin().read(&mut [0]);
+    drop(machine);
+    Ok(ExitCode::SUCCESS)
+}

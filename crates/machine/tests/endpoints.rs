@@ -18,7 +18,7 @@ use world::{Command, InterfaceId};
 
 /// Stands in for the control plane: gives the preface back, and what was sent in capitals.
 fn gateway(region: &Region) {
-    let listener = UnixListener::bind(region.machine.paths.gateway_socket()).expect("a socket");
+    let listener = UnixListener::bind(region.paths.gateway_socket()).expect("a socket");
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { return };

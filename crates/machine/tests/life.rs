@@ -6,7 +6,8 @@ mod support;
 use machine::client::Connection;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use support::{Region, eventually, processes_of, start};
+use support::world::{at, rule, tcp, usual};
+use support::{MACHINE, Region, eventually, processes_of, start};
 
 fn role(data: &std::path::Path, role: &str) -> Option<Pid> {
     processes_of(data)
@@ -61,7 +62,7 @@ fn a_killed_executor_is_started_again() {
     eventually("it takes a control plane", || {
         region
             .runtime
-            .block_on(Connection::open(&region.machine.paths))
+            .block_on(Connection::open(&region.paths))
             .ok()
     });
 }
@@ -94,4 +95,51 @@ fn a_killed_keeper_leaves_only_files_and_they_are_swept() {
     machine::sweep(data.path()).expect("it is swept");
     nothing_is_left(data.path());
     drop(machine);
+}
+
+#[test]
+fn a_network_goes_on_without_its_executor_and_the_next_one_takes_it_over() {
+    let mut region = Region::start();
+    let mut vpc = usual();
+    region.ensure(&vpc);
+    // In the background, because what runs for a caller ends with the executor.
+    let server = format!("{MACHINE} probe listen 0.0.0.0:8080 task >/dev/null 2>&1 &");
+    assert!(
+        region
+            .run(at("eni-task"), &["sh", "-c", &server])
+            .status
+            .success()
+    );
+    let reach = |region: &Region| {
+        region
+            .try_probe(at("eni-web"), &["fetch", "10.0.1.10:8080", "500"])
+            .ok()
+    };
+    eventually("the server answers", || reach(&region));
+    let first = role(region.data.path(), "executor").expect("an executor");
+    kill(first, Signal::SIGKILL).expect("a signal");
+    let data = region.data.path().to_owned();
+    let second = eventually("another executor", || {
+        role(&data, "executor").filter(|pid| *pid != first)
+    });
+    // It knows what was wanted; nobody has told it yet.
+    eventually("the server answers still", || reach(&region));
+    region.connection = eventually("a control plane is taken", || {
+        region
+            .runtime
+            .block_on(Connection::open(&region.paths))
+            .ok()
+    });
+    assert_eq!(role(&data, "executor"), Some(second));
+    vpc.security_groups
+        .get_mut(&"sg-task".into())
+        .expect("the group")
+        .ingress = vec![rule(tcp(9), support::world::everywhere())];
+    region.ensure(&vpc);
+    assert_eq!(reach(&region), None);
+    // What is not wanted any more goes, also when an earlier executor made it.
+    region.send(&world::Command::Replace(Box::default()));
+    eventually("the interface's namespace is gone", || {
+        (!data.join("run/machine/netns/eni-task").exists()).then_some(())
+    });
 }

@@ -485,14 +485,14 @@ fn a_task_outlives_the_executor_and_its_output_is_told_until_it_is_kept() {
         (executor(&world.region) != executor_before).then_some(())
     });
     let Region {
-        machine,
+        paths,
         runtime,
         connection,
         ..
     } = &mut world.region;
     *connection = eventually("a connection", || {
         runtime
-            .block_on(machine::client::Connection::open(&machine.paths))
+            .block_on(machine::client::Connection::open(paths))
             .ok()
     });
     world.lines.clear();

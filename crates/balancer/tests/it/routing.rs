@@ -291,3 +291,55 @@ fn targets_take_turns_over_reused_connections() {
         assert_eq!(origin.requests.load(std::sync::atomic::Ordering::SeqCst), 5);
     }
 }
+
+#[test]
+fn attributes_change_what_a_target_sees() {
+    let origin = Origin::start("a");
+    let mut node = Node::start();
+    let mut wanted = config(
+        vec![listener("l", forward(&[("tg", 1)]), vec![])],
+        vec![group("tg", vec![origin.target()])],
+    );
+    wanted.attributes.xff_client_port = true;
+    node.serve(&wanted);
+    let address = node.address("l");
+    let odd = &[("X_Odd", "1"), ("X-Fine", "2")][..];
+    let mut client = Client::connect(address);
+    let port = client.reader.get_ref().local_addr().unwrap().port();
+    let reply = client.get("/", odd);
+    assert_eq!(reply.header("x-saw-x_odd"), Some("1"));
+    let with_port = format!("127.0.0.1:{port}");
+    assert_eq!(
+        reply.header("x-saw-x-forwarded-for"),
+        Some(with_port.as_str())
+    );
+    let counters = node.status().counters.load_balancer;
+    assert_eq!(counters.forwarded_invalid_header_requests, 1);
+    wanted.attributes.drop_invalid_header_fields = true;
+    wanted.attributes.xff_header_processing_mode = XffMode::Remove;
+    node.serve(&wanted);
+    let reply = client.get("/", &[odd, &[("X-Forwarded-For", "10.0.0.1")]].concat());
+    assert_eq!(reply.header("x-saw-x_odd"), None);
+    assert_eq!(reply.header("x-saw-x-fine"), Some("2"));
+    assert_eq!(reply.header("x-saw-x-forwarded-for"), None);
+}
+
+#[test]
+fn a_group_may_keep_to_the_zone_of_the_node() {
+    let (here, there) = (Origin::start("here"), Origin::start("there"));
+    let mut node = Node::start();
+    let mut far = there.target();
+    far.availability_zone = Some("eu-central-1b".into());
+    let mut tg = group("tg", vec![here.target(), far]);
+    tg.attributes.cross_zone = false;
+    let mut wanted = config(vec![listener("l", forward(&[("tg", 1)]), vec![])], vec![tg]);
+    node.serve(&wanted);
+    let address = node.address("l");
+    node.wait_for_state(there.address, "healthy");
+    for _ in 0..6 {
+        assert_eq!(get(address, "/", &[]).origin(), "here");
+    }
+    wanted.target_groups[0].targets.remove(0);
+    node.serve(&wanted);
+    assert_eq!(get(address, "/", &[]).status, 503);
+}

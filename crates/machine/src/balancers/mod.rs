@@ -6,7 +6,9 @@ mod node;
 mod publish;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::Ipv4Addr;
+use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, watch};
@@ -19,6 +21,7 @@ use world::{BalancerId, Event, InterfaceId, VpcId};
 
 use crate::error::{Failure, Step as _};
 use crate::host::Host;
+use crate::roles::Arguments;
 use merge::NodeView;
 use publish::{Ports, Publisher};
 
@@ -244,4 +247,18 @@ impl Entry {
             teller,
         }
     }
+}
+
+/// The role of a node: the data plane itself.
+pub(crate) fn play(arguments: &[OsString]) -> Result<ExitCode, Failure> {
+    crate::executor::log_to_stderr();
+    let arguments = Arguments(arguments);
+    balancer::run(&balancer::Options {
+        control_socket: arguments.path("--control")?,
+        state_file: arguments.path("--state")?,
+        access_log_directory: None,
+        cores: None,
+    })
+    .step(|| "serve as a load balancer node")?;
+    Ok(ExitCode::SUCCESS)
 }

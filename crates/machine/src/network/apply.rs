@@ -232,7 +232,7 @@ fn make_router(
         .any(|(device, _)| device == ROUTER_TO_INTERNET)
     {
         lines.push(format!(
-            "link add {ROUTER_TO_INTERNET} mtu {MTU} address {ROUTER_MAC} type veth peer name {theirs} mtu {MTU} address {INTERNET_MAC} netns {}",
+            "link add {ROUTER_TO_INTERNET} mtu {MTU} address {ROUTER_MAC} type veth peer name {theirs} mtu {MTU} address {INTERNET_MAC} netns \"{}\"",
             layout.internet().display()
         ));
     }
@@ -288,7 +288,7 @@ fn link_lines(layout: &Layout, id: &InterfaceId, link: &Link) -> Vec<String> {
     } = link;
     vec![
         format!(
-            "link add {device} mtu {MTU} address {ROUTER_MAC} type veth peer name eth0 mtu {MTU} address {mac} netns {}",
+            "link add {device} mtu {MTU} address {ROUTER_MAC} type veth peer name eth0 mtu {MTU} address {mac} netns \"{}\"",
             layout.interface(id).display()
         ),
         format!("link set {device} alias \"{}\"", mark(id, link)),

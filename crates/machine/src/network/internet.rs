@@ -52,7 +52,7 @@ impl Outside {
             tools.ip(
                 &internet,
                 &[format!(
-                    "link add aws0 mtu {MTU} address {INTERNET_MAC} type veth peer name eth0 mtu {MTU} address {SERVICES_MAC} netns {}",
+                    "link add aws0 mtu {MTU} address {INTERNET_MAC} type veth peer name eth0 mtu {MTU} address {SERVICES_MAC} netns \"{}\"",
                     aws.display()
                 )],
             )?;

@@ -5,6 +5,8 @@
 
 mod apply;
 mod internet;
+#[cfg(test)]
+mod model;
 mod names;
 mod plan;
 mod resolver;

@@ -69,6 +69,17 @@ pub(crate) fn resolvers(vpc: &Vpc) -> Vec<Ipv4Addr> {
 }
 
 pub(crate) fn plan(vpc: &Vpc) -> Result<Plan, Failure> {
+    // Ids become names of files and words of commands.
+    for id in vpc
+        .interfaces
+        .keys()
+        .map(AsRef::as_ref)
+        .chain([vpc.id.as_str()])
+    {
+        if !is_plain(id) {
+            return Err(Failure::new(format!("{id:?} is no usable id")));
+        }
+    }
     let mut links: BTreeMap<InterfaceId, Link> = BTreeMap::new();
     for (id, interface) in &vpc.interfaces {
         let subnet = vpc.subnets.get(&interface.subnet).ok_or_else(|| {
@@ -189,6 +200,14 @@ fn target(vpc: &Vpc, links: &BTreeMap<InterfaceId, Link>, target: &RouteTarget) 
 
 fn offset(cidr: Ipv4Net, by: u32) -> Ipv4Addr {
     Ipv4Addr::from_bits(cidr.network().to_bits().wrapping_add(by))
+}
+
+fn is_plain(id: &str) -> bool {
+    !id.starts_with(['.', '-'])
+        && (1..=64).contains(&id.len())
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
 fn is_mac(text: &str) -> bool {

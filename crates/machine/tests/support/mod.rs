@@ -7,26 +7,83 @@
 
 pub mod world;
 
+use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Child, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use ::world::{Command, Event};
 use machine::client::{self, Connection, Place, Program};
+use machine::host::Paths;
 use machine::{Machine, Options};
 use tempfile::TempDir;
 
 /// A machine on a data directory of its own. It dies with the test, however that ends.
 pub struct Region {
-    pub machine: Machine,
+    pub paths: Paths,
+    // Dropped before the directory.
+    _life: Life,
     pub runtime: tokio::runtime::Runtime,
     pub connection: Connection,
     // Last: the directory goes when the machine has gone.
     pub data: TempDir,
 }
 
+/// What ends the machine when it is dropped.
+enum Life {
+    Ours { _machine: Machine },
+    Users(Child),
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        if let Self::Users(child) = self {
+            // It ends its machine when its standard input ends, and then itself.
+            drop(child.stdin.take());
+            let _ = child.wait();
+        }
+    }
+}
+
 impl Region {
     pub fn start() -> Self {
+        let data = tempfile::tempdir().expect("a temporary directory");
+        let machine = start(data.path());
+        Self::with(
+            data,
+            machine.paths.clone(),
+            Life::Ours { _machine: machine },
+        )
+    }
+
+    /// The machine of an ordinary user, in a user namespace.
+    pub fn start_rootless() -> Self {
+        use std::os::unix::process::CommandExt as _;
+        if !nix::unistd::geteuid().is_root() {
+            return Self::start();
+        }
+        let nobody = 65534;
+        let data = tempfile::tempdir().expect("a temporary directory");
+        std::os::unix::fs::chown(data.path(), Some(nobody), Some(nobody)).expect("root's right");
+        let mut child = std::process::Command::new(MACHINE)
+            .args(["machine", "hold", "--data"])
+            .arg(data.path())
+            .uid(nobody)
+            .gid(nobody)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a process");
+        let mut answer = String::new();
+        std::io::BufReader::new(child.stdout.take().expect("a pipe"))
+            .read_line(&mut answer)
+            .expect("an answer");
+        assert_eq!(answer, "ready\n");
+        let paths = Paths::new(data.path());
+        Self::with(data, paths, Life::Users(child))
+    }
+
+    fn with(data: TempDir, paths: Paths, life: Life) -> Self {
         for program in ["ip", "nft"] {
             assert!(
                 ["/usr/sbin", "/sbin", "/usr/bin", "/bin"]
@@ -35,17 +92,16 @@ impl Region {
                 "these tests need the program {program}"
             );
         }
-        let data = tempfile::tempdir().expect("a temporary directory");
-        let machine = start(data.path());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .expect("a runtime");
         let connection = runtime
-            .block_on(Connection::open(&machine.paths))
+            .block_on(Connection::open(&paths))
             .expect("a connection");
         Self {
-            machine,
+            paths,
+            _life: life,
             runtime,
             connection,
             data,
@@ -78,15 +134,12 @@ impl Region {
     }
 
     pub fn run(&self, place: Place, command: &[&str]) -> Output {
-        client::output(
-            &self.machine.paths,
-            &Program::new(place, command.iter().copied()),
-        )
-        .unwrap_or_else(|failure| panic!("{}\n{}", machine::chain(&failure), self.log()))
+        client::output(&self.paths, &Program::new(place, command.iter().copied()))
+            .unwrap_or_else(|failure| panic!("{}\n{}", machine::chain(&failure), self.log()))
     }
 
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.machine.paths.log()).unwrap_or_default()
+        std::fs::read_to_string(self.paths.log()).unwrap_or_default()
     }
 }
 
@@ -147,7 +200,6 @@ pub struct Probe {
 
 impl Probe {
     pub fn line(&mut self) -> String {
-        use std::io::BufRead as _;
         let mut line = String::new();
         self.output.read_line(&mut line).expect("a line");
         line.trim_end().to_owned()
@@ -169,7 +221,7 @@ impl Region {
         let command = [MACHINE, "probe"].iter().chain(arguments).copied();
         let program = Program::new(place, command);
         let running = client::spawn(
-            &self.machine.paths,
+            &self.paths,
             &program,
             [theirs_in.as_fd(), theirs_out.as_fd(), theirs_out.as_fd()],
         )
@@ -196,7 +248,8 @@ impl Region {
             .chain(arguments)
             .copied()
             .collect();
-        let output = self.run(place, &command);
+        let output = client::output(&self.paths, &Program::new(place, command))
+            .map_err(|failure| machine::chain(&failure))?;
         if output.status.success() {
             Ok(String::from_utf8_lossy(&output.stdout)
                 .trim_end()
