@@ -13,6 +13,7 @@ use world::{BalancerId, Command, Event, VpcId, World};
 
 use crate::balancers::Balancers;
 use crate::control::{Control, Happening};
+use crate::database::Databases;
 use crate::error::{Failure, Step as _, chain};
 use crate::exec;
 use crate::host::{Host, Paths};
@@ -74,6 +75,7 @@ struct Executor {
     outbox: Outbox,
     tasks: Tasks,
     balancers: Balancers,
+    databases: Databases,
     /// Whether `wanted` differs from the copy on disk.
     unsaved: bool,
 }
@@ -84,6 +86,7 @@ impl Executor {
             network: Networks::new(&host)?,
             balancers: Balancers::new(&host)?,
             tasks: Tasks::start(host.clone())?,
+            databases: Databases::start(host.clone())?,
             host,
             wanted: World::default(),
             failed: BTreeSet::new(),
@@ -105,13 +108,17 @@ impl Executor {
         loop {
             tokio::select! {
                 biased;
-                _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
+                _ = terminate.recv() => {
+                    self.databases.shut_down();
+                    return Ok(ExitCode::SUCCESS);
+                }
                 Some(event) = said.recv() => self.outbox.push(event),
                 happening = control.next(&mut self.outbox) => match happening {
                     Happening::Command(command) => self.apply(command),
                     Happening::Connected => {
                         self.outbox.start_over();
                         self.tasks.tell_again();
+                        self.databases.tell_again();
                     }
                     Happening::Disconnected => tracing::info!("the control plane is gone"),
                     Happening::Said => {}
@@ -161,10 +168,14 @@ impl Executor {
                 self.set_tasks();
             }
             Command::EnsureDatabase(database) => {
-                self.wanted.databases.insert(database.id.clone(), *database);
+                self.wanted
+                    .databases
+                    .insert(database.id.clone(), (*database).clone());
+                self.databases.ensure(*database);
             }
             Command::RemoveDatabase(id) => {
                 self.wanted.databases.remove(&id);
+                self.databases.remove(&id);
             }
             Command::EnsureBalancer(balancer) => {
                 let id = balancer.id.clone();
@@ -180,11 +191,7 @@ impl Executor {
                 stream,
                 sequence,
             } => self.tasks.log_kept(&group, &stream, sequence),
-            Command::Act(action) => self.host.tell(Event::ActionDone {
-                id: action.id,
-                failure: Some("databases are not built yet".into()),
-                snapshot: None,
-            }),
+            Command::Act(action) => self.databases.act(action),
         }
         self.outbox.keep_only(&self.wanted);
         self.save();
@@ -199,6 +206,11 @@ impl Executor {
         let vpcs: Vec<VpcId> = self.wanted.vpcs.keys().cloned().collect();
         for vpc in vpcs {
             self.ensure_vpc(&vpc);
+        }
+        self.databases
+            .prune(&self.wanted.databases.keys().cloned().collect());
+        for database in self.wanted.databases.values() {
+            self.databases.ensure(database.clone());
         }
         self.tasks
             .prune(&self.wanted.tasks.keys().cloned().collect());

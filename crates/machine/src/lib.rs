@@ -4,6 +4,7 @@
 //! as a process of its own that outlives the control plane: see [`start`] for who starts whom.
 
 pub mod client;
+pub mod database;
 pub mod host;
 pub mod start;
 pub mod task;

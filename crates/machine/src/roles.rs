@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use nix::sys::signal::SigSet;
 
 use crate::error::{Failure, chain};
-use crate::{anchor, balancers, exec, executor, keeper, probe, start, task};
+use crate::{anchor, balancers, database, exec, executor, keeper, probe, start, task};
 
 /// Plays the role that `arguments` begins with. To be called before the program has started any
 /// thread: most roles enter namespaces.
@@ -29,6 +29,7 @@ pub fn main(arguments: &[OsString]) -> ExitCode {
         Some("executor") => executor::run(rest),
         Some("balancer") => balancers::play(rest),
         Some("enter") => return exec::enter(rest),
+        Some("database") => return database::enter::main(rest),
         Some("task") => return task::shim::main(rest),
         Some("probe") => return probe::run(rest),
         _ => Err(Failure::new(format!(

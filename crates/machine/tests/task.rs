@@ -5,7 +5,6 @@ mod image;
 mod support;
 
 use std::path::PathBuf;
-use std::process::Command as Program;
 
 use image::{container, image};
 use nix::sys::signal::{Signal, kill};
@@ -23,29 +22,10 @@ struct World {
 }
 
 impl World {
-    /// A machine with one interface, `eni-1`, which has only a loopback.
+    /// A machine with one interface, `eni-1`.
     fn start() -> Self {
-        let region = Region::start();
-        let file = region.data.path().join("run/machine/netns/eni-1");
-        std::fs::create_dir_all(file.parent().expect("a folder")).expect("the folder");
-        std::fs::write(&file, "").expect("the file");
-        let executor = executor(&region);
-        let status = Program::new("nsenter")
-            .args([
-                "--mount",
-                "--pid",
-                "--target",
-                &executor.to_string(),
-                "unshare",
-            ])
-            .arg(format!("--net={}", file.display()))
-            .args(["ip", "link", "set", "lo", "up"])
-            .status()
-            .expect("these tests need the programs nsenter and unshare");
-        assert!(
-            status.success(),
-            "no network namespace could be made: run these tests as root"
-        );
+        let mut region = Region::start();
+        region.ensure(&support::world::open(&["eni-1"]));
         Self {
             region,
             lines: Vec::new(),
@@ -542,4 +522,46 @@ fn a_task_whose_shim_is_killed_is_lost_with_its_containers() {
     eventually("the container ends", || {
         (!std::path::Path::new(&place).exists()).then_some(())
     });
+}
+
+/// Run by the test below, as an ordinary user.
+#[test]
+fn a_task_without_limits_says_so() {
+    if nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let mut world = World::start();
+    let app = world.container(&["id", "cat=/hidden", "touch=/written", "exit=0"]);
+    world.run(vec![app]);
+    let status = world.ended();
+    assert_eq!(status.containers[0].exit_code, Some(0), "{status:?}");
+    assert!(
+        status
+            .warnings
+            .iter()
+            .any(|text| text.contains("no limits on CPU and memory")),
+        "{status:?}"
+    );
+    for line in [
+        "uid=0 gid=0 pid=1 cwd=/",
+        "/hidden: No such file or directory",
+        "touch /written: done",
+    ] {
+        assert!(
+            world.lines.iter().any(|said| said == line),
+            "{line:?} is not in {:#?}",
+            world.lines
+        );
+    }
+}
+
+#[test]
+fn an_ordinary_user_has_tasks_too() {
+    support::as_ordinary_user(&[
+        "a_task_without_limits_says_so",
+        "a_stop_is_a_signal_and_after_a_while_a_kill",
+        "what_cannot_start_is_said_in_the_words_of_ecs",
+        "containers_wait_for_the_health_of_others",
+        "a_task_whose_shim_is_killed_is_lost_with_its_containers",
+    ]);
 }

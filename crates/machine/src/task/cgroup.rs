@@ -71,12 +71,17 @@ impl Group {
 
     /// Sets what the whole task may use.
     pub(crate) fn limit_task(&self, task: &Task) -> Result<(), Failure> {
+        self.limit(task.cpu_units, task.memory_mib)
+    }
+
+    /// Sets what all of the group may use together: 1024 units are one processor.
+    pub(crate) fn limit(&self, cpu_units: u32, memory_mib: u32) -> Result<(), Failure> {
         let settings = match self.version {
-            Version::V1 => v1_task(task),
-            Version::V2 => v2_task(task),
+            Version::V1 => v1(cpu_units, memory_mib),
+            Version::V2 => v2(cpu_units, memory_mib),
             Version::None => {
                 return Err(Failure::new(
-                    "set the task's limits: there is no cgroup hierarchy for cpu and memory",
+                    "set limits: there is no cgroup hierarchy for cpu and memory",
                 ));
             }
         };
@@ -111,6 +116,14 @@ impl Group {
                 .step(|| format!("write {} to {}", setting.value, file.display()))?;
         }
         Ok(())
+    }
+
+    /// Puts the calling process into the group, as far as there is one.
+    pub(crate) fn enter(&self) {
+        for controller in self.controllers() {
+            // Zero is whoever writes it. Without a group there is nothing to enter.
+            let _ = fs::write(controller.join(&self.path).join("cgroup.procs"), "0");
+        }
     }
 
     fn controllers(&self) -> Vec<PathBuf> {
@@ -184,21 +197,21 @@ fn field(text: &str, name: &str) -> Option<u64> {
         .and_then(|value| value.trim().parse().ok())
 }
 
-fn v1_task(task: &Task) -> Vec<Setting> {
-    let bytes = mebibytes(task.memory_mib);
+fn v1(cpu_units: u32, memory_mib: u32) -> Vec<Setting> {
+    let bytes = mebibytes(memory_mib);
     vec![
         set("cpu", "cpu.cfs_period_us", PERIOD.to_string()),
-        set("cpu", "cpu.cfs_quota_us", quota(task.cpu_units).to_string()),
+        set("cpu", "cpu.cfs_quota_us", quota(cpu_units).to_string()),
         set("memory", "memory.limit_in_bytes", bytes.clone()),
         // Fargate gives no swap. Only kernels that account for swap have the file.
         maybe("memory", "memory.memsw.limit_in_bytes", bytes),
     ]
 }
 
-fn v2_task(task: &Task) -> Vec<Setting> {
+fn v2(cpu_units: u32, memory_mib: u32) -> Vec<Setting> {
     vec![
-        set("", "cpu.max", format!("{} {PERIOD}", quota(task.cpu_units))),
-        set("", "memory.max", mebibytes(task.memory_mib)),
+        set("", "cpu.max", format!("{} {PERIOD}", quota(cpu_units))),
+        set("", "memory.max", mebibytes(memory_mib)),
         maybe("", "memory.swap.max", "0".into()),
     ]
 }
@@ -367,13 +380,10 @@ mod tests {
 
     #[test]
     fn a_quarter_of_a_processor_is_a_quarter_of_a_period() {
-        let mut task = Task::new("t".into(), "vpc-1".into(), "eni-1".into());
-        task.cpu_units = 256;
-        task.memory_mib = 512;
-        let settings = v1_task(&task);
+        let settings = v1(256, 512);
         assert_eq!(settings[1].value, "25000");
         assert_eq!(settings[2].value, "536870912");
-        assert_eq!(v2_task(&task)[0].value, "25000 100000");
+        assert_eq!(v2(256, 512)[0].value, "25000 100000");
     }
 
     #[test]

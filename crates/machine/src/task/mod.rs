@@ -3,7 +3,7 @@
 //! [`Tasks`] starts shims, passes on what they say, and survives being restarted: everything it
 //! needs to find its tasks again is in files.
 
-mod cgroup;
+pub(crate) mod cgroup;
 mod container;
 mod execute;
 mod image;

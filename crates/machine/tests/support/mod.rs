@@ -188,6 +188,30 @@ pub fn processes_of(data: &Path) -> Vec<(i32, String)> {
     found
 }
 
+/// Runs tests of the calling binary once more, as a user who is not root. For a user who is not
+/// root already they have just been run.
+pub fn as_ordinary_user(tests: &[&str]) {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let output = std::process::Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .args(["--bounding-set=-all", "--inh-caps=-all", "--pdeathsig=KILL"])
+        .arg(std::env::current_exe().expect("this test binary"))
+        .args(["--exact", "--test-threads=1"])
+        .args(tests)
+        .env("HOME", "/nonexistent")
+        .output()
+        .expect("these tests need the program setpriv (package util-linux)");
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let all = format!("test result: ok. {} passed", tests.len());
+    assert!(output.status.success() && text.contains(&all), "{text}");
+}
+
 pub const MACHINE: &str = env!("CARGO_BIN_EXE_machine");
 
 /// A program in the world that has said it is ready.

@@ -170,6 +170,22 @@ pub fn usual() -> Vpc {
     vpc
 }
 
+/// A VPC in which everybody may talk to everybody, with these interfaces from 10.0.0.10 on.
+pub fn open(interfaces: &[&str]) -> Vpc {
+    let mut vpc = Vpc::new("vpc-1".into());
+    vpc.cidrs = vec!["10.0.0.0/16".parse().expect("a range")];
+    subnet(&mut vpc, "subnet-1", "10.0.0.0/24", "a");
+    vpc.security_groups.insert(
+        "sg-open".into(),
+        group(vec![rule(Protocol::All, everywhere())]),
+    );
+    for (number, id) in interfaces.iter().enumerate() {
+        let address = format!("10.0.0.{}", 10 + number);
+        interface(&mut vpc, id, "subnet-1", &address, &["sg-open"]);
+    }
+    vpc
+}
+
 pub fn internet() -> Internet {
     Internet {
         names: [("web.example.com".to_owned(), vec![WEB_PUBLIC])].into(),
