@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use world::{BalancerId, Command, Event, VpcId, World};
@@ -27,6 +28,10 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     let arguments = Arguments(arguments);
     let paths = Paths::new(arguments.path("--data")?);
     log_to_stderr();
+    // Every connection that is carried takes two descriptors.
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
     let (events, said) = mpsc::unbounded_channel();
     let host = Host {
         data: paths.data.clone(),

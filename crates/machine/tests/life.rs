@@ -143,3 +143,34 @@ fn a_network_goes_on_without_its_executor_and_the_next_one_takes_it_over() {
         (!data.join("run/machine/netns/eni-task").exists()).then_some(())
     });
 }
+
+/// What a host's own tools would show of networks.
+fn host_view() -> Vec<String> {
+    let names = |directory: &str| {
+        std::fs::read_dir(directory)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| format!("{directory}/{}", entry.file_name().to_string_lossy()))
+            .collect::<Vec<_>>()
+    };
+    let tables = std::process::Command::new("nft")
+        .args(["list", "tables"])
+        .output()
+        .expect("nft runs");
+    let mut view = names("/sys/class/net");
+    view.extend(names("/run/netns"));
+    view.push(String::from_utf8_lossy(&tables.stdout).into_owned());
+    view.sort();
+    view
+}
+
+#[test]
+fn a_running_network_shows_nothing_on_the_host() {
+    let before = host_view();
+    let mut region = Region::start();
+    region.ensure(&usual());
+    assert_eq!(host_view(), before);
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").expect("mounts");
+    assert!(!mounts.contains(&*region.data.path().to_string_lossy()));
+}

@@ -10,7 +10,7 @@ use support::world::{
     NAT_PUBLIC, S3, WEB_PUBLIC, at, everywhere, group, interface, internet, route, rule, tcp, usual,
 };
 use world::id::SubnetId;
-use world::network::{AclEntry, Protocol, RouteTarget, Vpc};
+use world::network::{AclEntry, Peer, Protocol, RouteTarget, SecurityGroup, Vpc};
 use world::{Command, InterfaceId};
 
 fn region() -> (Region, Vpc) {
@@ -305,4 +305,76 @@ fn names_are_those_of_the_place() {
     region.ensure(&vpc);
     let resolve = |place, name| region.try_probe(place, &["resolve", name]);
     assert!(resolve(at("eni-task"), "db.internal").is_err());
+}
+
+#[test]
+fn the_kernel_takes_every_kind_of_rule() {
+    let (mut region, mut vpc) = region();
+    let protocols = [
+        Protocol::All,
+        tcp(1),
+        Protocol::Tcp { from: 0, to: 65535 },
+        Protocol::Udp { from: 5, to: 6 },
+        Protocol::Icmp {
+            r#type: None,
+            code: None,
+        },
+        Protocol::Icmp {
+            r#type: Some(3),
+            code: None,
+        },
+        Protocol::Icmp {
+            r#type: Some(3),
+            code: Some(4),
+        },
+        Protocol::Number(47),
+    ];
+    let ranges = |texts: &[&str]| {
+        texts
+            .iter()
+            .map(|text| text.parse().expect("a range"))
+            .collect()
+    };
+    let peers = [
+        everywhere(),
+        Peer::Cidr("10.0.0.0/8".parse().expect("a range")),
+        Peer::Cidrs(ranges(&[
+            "10.0.0.0/8",
+            "10.1.0.0/16",
+            "192.0.2.0/24",
+            "192.0.2.7/32",
+        ])),
+        Peer::Cidrs(Vec::new()),
+        Peer::SecurityGroup("sg-task".into()),
+        Peer::SecurityGroup("sg-nowhere".into()),
+    ];
+    let rules: Vec<_> = protocols
+        .iter()
+        .flat_map(|protocol| {
+            peers
+                .iter()
+                .map(|peer| rule(protocol.clone(), peer.clone()))
+        })
+        .collect();
+    let all = SecurityGroup {
+        ingress: rules.clone(),
+        egress: rules,
+    };
+    vpc.security_groups.insert("sg-db".into(), all);
+    let subnet = vpc
+        .subnets
+        .get_mut(&SubnetId::from("subnet-data"))
+        .expect("a subnet");
+    for (number, protocol) in (1..).zip(&protocols) {
+        for egress in [true, false] {
+            subnet.acl.push(AclEntry {
+                number,
+                egress,
+                allow: number % 2 == 1,
+                protocol: protocol.clone(),
+                cidr: "10.0.1.0/24".parse().expect("a range"),
+            });
+        }
+    }
+    region.ensure(&vpc);
 }

@@ -147,24 +147,21 @@ impl Balancers {
                 },
                 config: balancer.config.clone(),
             };
-            match entry.nodes.get(id) {
-                Some(node) => {
-                    node.wanted.send_if_modified(|wanted| {
-                        let changed = *wanted != config;
-                        *wanted = config;
-                        changed
-                    });
-                }
-                None => {
-                    let (wanted, receiver) = watch::channel(config);
-                    let task = tokio::spawn(node::run(
-                        self.host.clone(),
-                        id.clone(),
-                        receiver,
-                        entry.shared.clone(),
-                    ));
-                    entry.nodes.insert(id.clone(), NodeHandle { wanted, task });
-                }
+            if let Some(node) = entry.nodes.get(id) {
+                node.wanted.send_if_modified(|wanted| {
+                    let changed = *wanted != config;
+                    *wanted = config;
+                    changed
+                });
+            } else {
+                let (wanted, receiver) = watch::channel(config);
+                let task = tokio::spawn(node::run(
+                    self.host.clone(),
+                    id.clone(),
+                    receiver,
+                    entry.shared.clone(),
+                ));
+                entry.nodes.insert(id.clone(), NodeHandle { wanted, task });
             }
         }
         if balancer.internet_facing {

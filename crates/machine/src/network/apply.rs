@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use world::InterfaceId;
 use world::network::Vpc;
 
-use super::names::internet_device;
+use super::names::{device, internet_device};
 use super::plan::{
     INTERNET, INTERNET_MAC, Link, MTU, Plan, ROUTER, ROUTER_MAC, ROUTER_TO_INTERNET, plan,
     resolvers,
@@ -137,11 +137,12 @@ pub(crate) fn converge(
             && layout.interface(id).exists();
         if !kept {
             layout.withdraw(id);
-            let device = super::names::device(id);
-            tools.ip_forced(&router, &[format!("link delete {device}")]);
-            netns::remove(&layout.interface(id))?;
             change.removed.insert(id.clone());
         }
+    }
+    delete_links(tools, &router, change.removed.iter().map(device));
+    for id in &change.removed {
+        netns::remove(&layout.interface(id))?;
     }
     let new: BTreeMap<&InterfaceId, &Link> = wanted
         .plan
@@ -180,18 +181,35 @@ pub(crate) fn converge(
 pub(crate) fn remove(tools: &Tools, layout: &Layout, vpc: &str) -> Result<(), Failure> {
     let router = layout.router(vpc);
     if router.exists() {
-        for (device, alias) in tools.devices(&router)? {
-            if let Some((id, _)) = alias.split_once(' ') {
-                let id = InterfaceId::from(id);
-                layout.withdraw(&id);
-                tools.ip_forced(&router, &[format!("link delete {device}")]);
-                netns::remove(&layout.interface(&id))?;
-            }
+        let devices = tools.devices(&router)?;
+        let interfaces: Vec<InterfaceId> = devices
+            .iter()
+            .filter_map(|(_, alias)| Some(alias.split_once(' ')?.0.into()))
+            .collect();
+        for id in &interfaces {
+            layout.withdraw(id);
         }
         // A namespace may be held open by a connection; its way out must not.
-        tools.ip_forced(&router, &[format!("link delete {ROUTER_TO_INTERNET}")]);
+        let links = interfaces.iter().map(device);
+        delete_links(tools, &router, links.chain([ROUTER_TO_INTERNET.to_owned()]));
+        for id in &interfaces {
+            netns::remove(&layout.interface(id))?;
+        }
     }
     netns::remove(&router)
+}
+
+/// Deletes links of a router at once: the kernel takes its time for each deletion, not for each
+/// link.
+fn delete_links(tools: &Tools, router: &Path, devices: impl Iterator<Item = String>) {
+    const GOING: u32 = 4711;
+    let mut lines: Vec<_> = devices
+        .map(|device| format!("link set dev {device} group {GOING}"))
+        .collect();
+    if !lines.is_empty() {
+        lines.push(format!("link delete group {GOING}"));
+        tools.ip_forced(router, &lines);
+    }
 }
 
 /// What the router's end of a link says of it, so that a later executor knows it again.

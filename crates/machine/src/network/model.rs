@@ -154,9 +154,8 @@ impl Filter {
         let mut rest = words;
         loop {
             match rest {
-                [] | ["meta", "mark", "set", ..] => return None,
+                [] | ["meta", "mark", "set", ..] | ["ct", "state", _, ..] => return None,
                 [verdict @ ("accept" | "drop" | "return")] => return Some((*verdict).to_owned()),
-                ["ct", "state", _, ..] => return None,
                 _ => {}
             }
             let mut key = Vec::new();

@@ -127,3 +127,17 @@ pub(crate) fn sysctl(namespace: &Path, settings: &[(&str, &str)]) -> Result<(), 
     })
     .step(|| format!("set kernel parameters of {}", namespace.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_program_is_named_with_its_package() {
+        let failure = find("no-such-program", "its-package").expect_err("a failure");
+        assert_eq!(
+            failure.to_string(),
+            "the program no-such-program is missing: install the package its-package"
+        );
+    }
+}
