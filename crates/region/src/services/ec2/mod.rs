@@ -32,7 +32,7 @@ pub mod vpc;
 pub mod zone;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use state::{Requester, State};
 
