@@ -98,7 +98,7 @@ impl Target {
     pub(crate) fn reuse(&self, limit: Duration) -> Option<Box<Upstream>> {
         loop {
             let mut upstream = self.idle.borrow_mut().pop()?;
-            if upstream.is_alive() {
+            if !upstream.watch.is_over() && upstream.is_alive() {
                 upstream.watch.limit(limit);
                 return Some(upstream);
             }

@@ -139,14 +139,23 @@ impl Watch {
         self.inner.touched.set(self.clock.now());
     }
 
+    /// Starts anew with this limit; that it was over before is forgotten.
     pub(crate) fn limit(&self, limit: Duration) {
         self.inner.limit.set(ticks(limit));
         self.touch();
+        self.forget();
+    }
+
+    fn forget(&self) {
+        if self.inner.fired.get() == Some(Fired::Idle) {
+            self.inner.fired.set(None);
+        }
     }
 
     /// Stands still as long as it likes from now on.
     pub(crate) fn rest(&self) {
         self.inner.limit.set(OFF);
+        self.forget();
     }
 
     /// Whether it has fired; if not, the task is woken when it does. Firing is told once.
@@ -198,6 +207,19 @@ mod tests {
         for _ in 0..9 {
             clock.tick();
         }
+        assert_eq!(fired(&watch), None);
+    }
+
+    #[test]
+    fn what_was_over_starts_anew_with_a_new_limit() {
+        let clock = Rc::new(Clock::default());
+        let watch = clock.watch(TICK, Cord::default());
+        for _ in 0..5 {
+            clock.tick();
+        }
+        assert!(watch.is_over());
+        watch.limit(TICK);
+        assert!(!watch.is_over());
         assert_eq!(fired(&watch), None);
     }
 
