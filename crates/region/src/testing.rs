@@ -124,7 +124,6 @@ impl Bench {
         settled.expect("to settle refuses nothing");
     }
 
-    #[expect(dead_code, reason = "for services that hear from a world")]
     pub(crate) fn observe(&mut self, event: &Event) {
         let heard = self.write(|region, context| {
             region.observe(context, event);
@@ -133,12 +132,10 @@ impl Bench {
         heard.expect("to listen refuses nothing");
     }
 
-    #[expect(dead_code, reason = "for services that want something of a world")]
     pub(crate) fn world(&self) -> World {
         self.region.world()
     }
 
-    #[expect(dead_code, reason = "for services that act on a world")]
     pub(crate) fn actions(&self) -> Vec<Action> {
         self.region.actions()
     }

@@ -188,7 +188,7 @@ pub(super) fn delete_service_linked_role(
 }
 
 fn in_use(region: &Region, service: &str) -> bool {
-    service == "rds.amazonaws.com" && !region.rds.instances.is_empty()
+    service == "rds.amazonaws.com" && crate::services::rds::instance::any(region)
 }
 
 pub(super) fn get_service_linked_role_deletion_status(
