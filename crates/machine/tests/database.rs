@@ -402,10 +402,29 @@ fn a_standby_takes_over_when_told_and_when_its_zone_is_lost() {
         synchronous(&status).then_some(())
     });
     ask(&status, "INSERT INTO t VALUES (1)");
+    // A standby is nobody's to read.
+    let password = "password='first secret' sslmode=require";
+    assert!(
+        world
+            .ask_over("eni-1", password, "SELECT 1")
+            .status
+            .success()
+    );
+    let answer = world.ask_over("eni-2", password, "SELECT 1");
+    assert!(
+        String::from_utf8_lossy(&answer.stderr).contains("pg_hba.conf rejects connection"),
+        "{answer:?}"
+    );
     world.act("over", ActionKind::FailOverDatabase("db-1".into()));
     let status = world.last.clone().expect("a status");
     assert_eq!(status.phase, DatabasePhase::Available);
     assert_eq!(status.active_interface, Some("eni-2".into()));
+    assert!(
+        world
+            .ask_over("eni-2", password, "SELECT 1")
+            .status
+            .success()
+    );
     assert_eq!(ask(&status, "SELECT count(*) FROM t"), "1");
     // An act is done once, however often it is asked for.
     world.act("over", ActionKind::FailOverDatabase("db-1".into()));

@@ -40,7 +40,6 @@ pub(crate) fn base(database: &Database, inside: &Inside) -> String {
          max_replication_slots = 20\n\
          max_slot_wal_keep_size = 2GB\n\
          hot_standby = on\n\
-         hot_standby_feedback = on\n\
          password_encryption = 'scram-sha-256'\n\
          ssl = on\n\
          ssl_cert_file = {certificate}\n\
@@ -122,9 +121,13 @@ fn on(value: Option<&String>, default: bool) -> bool {
     })
 }
 
-/// Who may connect how. Nobody is the administrator over a network.
-pub(crate) fn access(database: &Database) -> String {
+/// Who may connect how. Nobody is the administrator over a network, and nobody at all reaches a
+/// Multi-AZ standby over one.
+pub(crate) fn access(database: &Database, standby: bool) -> String {
     let master = identifier(&database.master_username);
+    if standby {
+        return format!("local all {ADMIN} peer map=machine\nhost all all all reject\n");
+    }
     let host = if force_tls(database) {
         "hostssl"
     } else {
@@ -287,11 +290,11 @@ mod tests {
     #[test]
     fn tls_is_forced_by_default_from_version_15_on() {
         let mut database = database();
-        assert!(access(&database).contains("\nhostssl all all all scram-sha-256\n"));
+        assert!(access(&database, false).contains("\nhostssl all all all scram-sha-256\n"));
         database
             .parameters
             .insert("rds.force_ssl".into(), "0".into());
-        assert!(access(&database).contains("\nhost all all all scram-sha-256\n"));
+        assert!(access(&database, false).contains("\nhost all all all scram-sha-256\n"));
         database.parameters.clear();
         database.major_version = 14;
         assert!(!force_tls(&database));

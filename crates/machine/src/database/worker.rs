@@ -133,8 +133,8 @@ impl Worker {
                 let reason = chain(&failure);
                 tracing::error!(database = %self.id, ?step, reason, "a step failed");
                 self.failures += 1;
-                // A crash is repaired at once or twice; then somebody should know.
-                if self.failures > 2 || !self.state.born {
+                // It is tried again whatever happens; after a few times somebody should know.
+                if self.failures > 2 {
                     self.tell(DatabasePhase::Failed { reason });
                 }
                 let pause = Duration::from_millis(200 << self.failures.min(7));
@@ -204,17 +204,27 @@ impl Worker {
         match step {
             Step::Make => {
                 self.tell(DatabasePhase::Creating);
+                if !self.source_answers(wanted) {
+                    return Ok(SOON);
+                }
                 self.make(wanted)?;
             }
-            Step::Start(place) => {
-                if place == self.state.active {
-                    self.tell(if self.state.born {
-                        DatabasePhase::Restarting
-                    } else {
-                        DatabasePhase::Creating
-                    });
-                }
+            Step::Start(place) if place == self.state.active => {
+                self.tell(if self.state.born {
+                    DatabasePhase::Restarting
+                } else {
+                    DatabasePhase::Creating
+                });
                 self.start(place, wanted)?;
+            }
+            Step::Start(place) => {
+                let started = self.start(place, wanted);
+                if self.servers[place.index()].failures > 2 {
+                    // Whatever it lacks, a new copy of the writer has it.
+                    self.servers[place.index()].failures = 0;
+                    remove_folder(&self.folder.cluster(place))?;
+                }
+                started?;
             }
             Step::Stop(place) => self.servers[place.index()].stop(),
             Step::Promote => self.promote(wanted)?,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use world::DatabaseId;
-use world::database::Database;
+use world::database::{Database, Origin, Role};
 use world::event::DatabasePhase;
 
 use crate::database::decide::{Answers, Place};
@@ -19,10 +19,20 @@ use super::storage::remove_folder;
 use super::Worker;
 
 impl Worker {
+    /// Whether there is nothing to wait for before the storage can be made.
+    pub(super) fn source_answers(&self, wanted: &Database) -> bool {
+        match (&wanted.origin, &wanted.role) {
+            (Origin::Source | Origin::Empty, Role::Replica { of }) => Source::find(&self.host, of)
+                .is_ok_and(|source| source.prepared && source.server.answers() != Answers::Nobody),
+            _ => true,
+        }
+    }
+
     pub(super) fn own_source(&self) -> Source {
         Source {
             server: Server::new(&self.host, &self.id, self.state.active),
             port: self.state.port,
+            prepared: true,
         }
     }
 
@@ -97,6 +107,7 @@ impl Worker {
         self.state.active = new;
         self.synchronous = false;
         self.folder.save(&self.state)?;
+        self.write_access(new, wanted)?;
         self.write_replication(new, wanted)?;
         self.servers[new.index()].reload();
         self.servers[new.index()].failures = 0;
@@ -112,6 +123,8 @@ impl Worker {
 pub(super) struct Source {
     pub(super) server: Server,
     pub(super) port: u16,
+    /// Its roles are there.
+    prepared: bool,
 }
 
 impl Source {
@@ -122,6 +135,7 @@ impl Source {
         Ok(Self {
             server: Server::new(host, id, state.active),
             port: state.port,
+            prepared: state.prepared,
         })
     }
 

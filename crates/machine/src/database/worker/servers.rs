@@ -125,7 +125,8 @@ impl Worker {
     pub(super) fn write_access(&self, place: Place, wanted: &Database) -> Result<bool, Failure> {
         let folder = self.folder.place(place);
         let user = server_user()?.name;
-        let access = write_if_new(&folder.join("hba.conf"), &settings::access(wanted))?;
+        let standby = place != self.state.active;
+        let access = write_if_new(&folder.join("hba.conf"), &settings::access(wanted, standby))?;
         let identities = write_if_new(
             &folder.join("ident.conf"),
             &settings::identities(wanted, &user),
