@@ -29,9 +29,20 @@ impl Gateway {
         };
         let answer = async {
             let caller = self.authenticate(service, kind, operation.name, parts, &body)?;
+            if crate::logs::answers(service.id, operation.name) {
+                let input = wire::parse(kind, service, operation, &request)?;
+                wire::validate_input(service, operation, &input)?;
+                let gateway = self.clone();
+                return tokio::task::spawn_blocking(move || {
+                    gateway.log_call(operation.name, input)
+                })
+                .await
+                .map_err(|error| Error::internal(error.to_string()))?;
+            }
             let handler = Region::handler(service.id, operation.name)
                 .ok_or_else(|| Error::not_implemented(service.id, operation.name))?;
             let input = wire::parse(kind, service, operation, &request)?;
+            wire::validate_input(service, operation, &input)?;
             match handler {
                 Handler::Read(_) => self.engine().call(caller, &request_id, handler, input),
                 Handler::Write(_) => {
@@ -89,6 +100,9 @@ impl Gateway {
         if key.session_token.is_some() && key.session_token != claim.session_token {
             return Err(unknown_key(kind));
         }
+        if key.expired {
+            return Err(expired(kind));
+        }
         claim.check_time(jiff::Timestamp::now())?;
         self.verifier().verify(&claim, &signed, &key.secret)?;
         Ok(key.caller)
@@ -116,6 +130,18 @@ fn unknown_key(kind: ProtocolKind) -> Error {
         code,
         403,
         "The security token included in the request is invalid.",
+    )
+}
+
+fn expired(kind: ProtocolKind) -> Error {
+    let code = match kind {
+        ProtocolKind::Ec2Query | ProtocolKind::AwsQuery | ProtocolKind::RestXml => "ExpiredToken",
+        _ => "ExpiredTokenException",
+    };
+    Error::new(
+        code,
+        403,
+        "The security token included in the request is expired",
     )
 }
 

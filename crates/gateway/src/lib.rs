@@ -5,7 +5,9 @@
 
 mod admin;
 mod api;
+mod inside;
 pub mod keys;
+mod logs;
 mod route;
 pub mod s3;
 mod server;

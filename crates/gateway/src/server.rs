@@ -20,10 +20,11 @@ use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio_rustls::TlsAcceptor;
 
 use crate::api::{MOST_BODY, announced_too_large, request_id};
+use crate::inside::Given;
 use crate::route::{Target, target};
 use crate::sigv4::Verifier;
 use crate::tls::Authority;
-use crate::via::Via;
+use crate::via::{Via, Way};
 
 /// The longest first line of a forwarded connection.
 const MOST_VIA: u64 = 4096;
@@ -51,6 +52,7 @@ struct Inner {
     verifier: Verifier,
     s3: S3Service,
     tls: TlsAcceptor,
+    given: Given,
 }
 
 impl Gateway {
@@ -75,6 +77,7 @@ impl Gateway {
             verifier: Verifier::default(),
             s3,
             tls: TlsAcceptor::from(Arc::new(tls)),
+            given: Given::default(),
         })))
     }
 
@@ -168,6 +171,9 @@ impl Gateway {
 
     async fn handle(&self, request: Request<Incoming>, via: &Via) -> Response<Body> {
         let (parts, body) = request.into_parts();
+        if via.via == Way::Task {
+            return whole(self.from_task(&parts, via, &self.0.given).await);
+        }
         match target(&parts) {
             Target::Admin => whole(self.administer(&parts, via).await),
             Target::S3 => self.store(Request::from_parts(parts, body)).await,

@@ -11,6 +11,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use engine::Engine;
 use machine::client::{Commands, Connection};
+use region::Caller;
+use region::services::logs::stream;
+use world::event::LogBatch;
 use world::{Action, Command, Event, World};
 
 /// How long to wait before the machine is tried again.
@@ -101,11 +104,32 @@ async fn observe(engine: &Arc<Engine>, told: &mut Told, event: Event) -> Result<
             sequence: batch.sequence,
         };
         let engine = Arc::clone(engine);
-        tokio::task::spawn_blocking(move || engine.keep_log(&batch)).await??;
+        tokio::task::spawn_blocking(move || keep_log(&engine, &batch)).await??;
         return Ok(told.commands.send(&kept).await?);
     }
     let engine = Arc::clone(engine);
     tokio::task::spawn_blocking(move || engine.observe(&event)).await??;
+    Ok(())
+}
+
+/// Keeps what a container wrote and tells the stream of it, which is made when it is not there.
+fn keep_log(engine: &Engine, batch: &LogBatch) -> Result<()> {
+    engine.keep_log(batch)?;
+    let (Some(first), Some(last)) = (batch.lines.first(), batch.lines.last()) else {
+        return Ok(());
+    };
+    let addition = stream::Addition {
+        first: first.at,
+        last: last.at,
+        bytes: batch.lines.iter().map(|line| line.message.len() as u64 + 26).sum(),
+    };
+    let touched = engine.write(Caller::Service { principal: "ecs-tasks.amazonaws.com" }, |region, context| {
+        stream::touch(region, context, &batch.group, &batch.stream, addition, true)
+    });
+    if let Err(error) = touched {
+        // The group was deleted under a task that goes on writing: its lines are kept, unseen.
+        tracing::debug!(%error, group = batch.group, "a log stream could not be told of its events");
+    }
     Ok(())
 }
 

@@ -31,7 +31,9 @@ pub(super) fn create_cluster(
 ) -> Result<api::CreateClusterResponse, Error> {
     let name = input.cluster_name.unwrap_or_else(|| "default".to_owned());
     let good = (1..=255).contains(&name.len())
-        && name.chars().all(|one| one.is_ascii_alphanumeric() || one == '-' || one == '_');
+        && name
+            .chars()
+            .all(|one| one.is_ascii_alphanumeric() || one == '-' || one == '_');
     if !good {
         return Err(error::invalid(
             "Identifier must be 255 characters or less and may only contain letters, numbers, hyphens and underscores.",
@@ -40,10 +42,13 @@ pub(super) fn create_cluster(
     // Making a cluster that is there gives it back as it is.
     if let Some(cluster) = region.ecs.clusters.get(&name).filter(|one| one.active) {
         let cluster = show(region, cluster, true);
-        return Ok(api::CreateClusterResponse { cluster: Some(cluster) });
+        return Ok(api::CreateClusterResponse {
+            cluster: Some(cluster),
+        });
     }
     check_providers(input.capacity_providers.as_deref().unwrap_or_default())?;
-    let mut settings: std::collections::BTreeMap<String, String> = [("containerInsights".to_owned(), "disabled".to_owned())].into();
+    let mut settings: std::collections::BTreeMap<String, String> =
+        [("containerInsights".to_owned(), "disabled".to_owned())].into();
     settings.extend(read_settings(input.settings.unwrap_or_default()));
     let cluster = Cluster {
         arn: context.settings.arn("ecs", format_args!("cluster/{name}")),
@@ -52,13 +57,29 @@ pub(super) fn create_cluster(
         settings,
         configuration: input.configuration.map(Stored),
         capacity_providers: input.capacity_providers.unwrap_or_default(),
-        default_strategy: input.default_capacity_provider_strategy.unwrap_or_default().into_iter().map(Stored).collect(),
+        default_strategy: input
+            .default_capacity_provider_strategy
+            .unwrap_or_default()
+            .into_iter()
+            .map(Stored)
+            .collect(),
         service_connect_namespace: input.service_connect_defaults.map(|one| one.namespace),
         tags: from_tags(input.tags),
     };
     region.ecs.clusters.insert(name.clone(), cluster);
-    let cluster = show(region, &region.ecs.clusters.get(&name).cloned().ok_or_else(error::cluster_not_found)?, true);
-    Ok(api::CreateClusterResponse { cluster: Some(cluster) })
+    let cluster = show(
+        region,
+        &region
+            .ecs
+            .clusters
+            .get(&name)
+            .cloned()
+            .ok_or_else(error::cluster_not_found)?,
+        true,
+    );
+    Ok(api::CreateClusterResponse {
+        cluster: Some(cluster),
+    })
 }
 
 pub(super) fn update_cluster(
@@ -67,16 +88,25 @@ pub(super) fn update_cluster(
     input: api::UpdateClusterRequest,
 ) -> Result<api::UpdateClusterResponse, Error> {
     let name = active(region, Some(&input.cluster))?.name.clone();
-    let cluster = region.ecs.clusters.get_mut(&name).ok_or_else(error::cluster_not_found)?;
-    cluster.settings.extend(read_settings(input.settings.unwrap_or_default()));
+    let cluster = region
+        .ecs
+        .clusters
+        .get_mut(&name)
+        .ok_or_else(error::cluster_not_found)?;
+    cluster
+        .settings
+        .extend(read_settings(input.settings.unwrap_or_default()));
     if let Some(configuration) = input.configuration {
         cluster.configuration = Some(Stored(configuration));
     }
     if let Some(defaults) = input.service_connect_defaults {
-        cluster.service_connect_namespace = Some(defaults.namespace).filter(|name| !name.is_empty());
+        cluster.service_connect_namespace =
+            Some(defaults.namespace).filter(|name| !name.is_empty());
     }
     let cluster = cluster.clone();
-    Ok(api::UpdateClusterResponse { cluster: Some(show(region, &cluster, true)) })
+    Ok(api::UpdateClusterResponse {
+        cluster: Some(show(region, &cluster, true)),
+    })
 }
 
 pub(super) fn update_cluster_settings(
@@ -85,10 +115,16 @@ pub(super) fn update_cluster_settings(
     input: api::UpdateClusterSettingsRequest,
 ) -> Result<api::UpdateClusterSettingsResponse, Error> {
     let name = active(region, Some(&input.cluster))?.name.clone();
-    let cluster = region.ecs.clusters.get_mut(&name).ok_or_else(error::cluster_not_found)?;
+    let cluster = region
+        .ecs
+        .clusters
+        .get_mut(&name)
+        .ok_or_else(error::cluster_not_found)?;
     cluster.settings.extend(read_settings(input.settings));
     let cluster = cluster.clone();
-    Ok(api::UpdateClusterSettingsResponse { cluster: Some(show(region, &cluster, true)) })
+    Ok(api::UpdateClusterSettingsResponse {
+        cluster: Some(show(region, &cluster, true)),
+    })
 }
 
 pub(super) fn put_cluster_capacity_providers(
@@ -106,11 +142,21 @@ pub(super) fn put_cluster_capacity_providers(
         }
     }
     let name = active(region, Some(&input.cluster))?.name.clone();
-    let cluster = region.ecs.clusters.get_mut(&name).ok_or_else(error::cluster_not_found)?;
+    let cluster = region
+        .ecs
+        .clusters
+        .get_mut(&name)
+        .ok_or_else(error::cluster_not_found)?;
     cluster.capacity_providers = input.capacity_providers;
-    cluster.default_strategy = input.default_capacity_provider_strategy.into_iter().map(Stored).collect();
+    cluster.default_strategy = input
+        .default_capacity_provider_strategy
+        .into_iter()
+        .map(Stored)
+        .collect();
     let cluster = cluster.clone();
-    Ok(api::PutClusterCapacityProvidersResponse { cluster: Some(show(region, &cluster, true)) })
+    Ok(api::PutClusterCapacityProvidersResponse {
+        cluster: Some(show(region, &cluster, true)),
+    })
 }
 
 pub(super) fn delete_cluster(
@@ -137,10 +183,16 @@ pub(super) fn delete_cluster(
             "The Cluster cannot be deleted while Tasks are active.",
         ));
     }
-    let cluster = region.ecs.clusters.get_mut(&name).ok_or_else(error::cluster_not_found)?;
+    let cluster = region
+        .ecs
+        .clusters
+        .get_mut(&name)
+        .ok_or_else(error::cluster_not_found)?;
     cluster.active = false;
     let cluster = cluster.clone();
-    Ok(api::DeleteClusterResponse { cluster: Some(show(region, &cluster, true)) })
+    Ok(api::DeleteClusterResponse {
+        cluster: Some(show(region, &cluster, true)),
+    })
 }
 
 pub(super) fn describe_clusters(
@@ -172,7 +224,10 @@ pub(super) fn describe_clusters(
             }),
         }
     }
-    Ok(api::DescribeClustersResponse { clusters: Some(clusters), failures: Some(failures) })
+    Ok(api::DescribeClustersResponse {
+        clusters: Some(clusters),
+        failures: Some(failures),
+    })
 }
 
 pub(super) fn list_clusters(
@@ -180,9 +235,17 @@ pub(super) fn list_clusters(
     _: &Context,
     input: api::ListClustersRequest,
 ) -> Result<api::ListClustersResponse, Error> {
-    let arns = region.ecs.clusters.values().filter(|one| one.active).map(|one| one.arn.clone());
+    let arns = region
+        .ecs
+        .clusters
+        .values()
+        .filter(|one| one.active)
+        .map(|one| one.arn.clone());
     let (arns, next) = super::page::page(arns, input.next_token.as_deref(), input.max_results)?;
-    Ok(api::ListClustersResponse { cluster_arns: Some(arns), next_token: next })
+    Ok(api::ListClustersResponse {
+        cluster_arns: Some(arns),
+        next_token: next,
+    })
 }
 
 pub(super) fn show(region: &Region, cluster: &Cluster, tags: bool) -> api::Cluster {
@@ -210,13 +273,19 @@ pub(super) fn show(region: &Region, cluster: &Cluster, tags: bool) -> api::Clust
         cluster_name: Some(cluster.name.clone()),
         configuration: cluster.configuration.clone().map(|one| one.0),
         default_capacity_provider_strategy: Some(
-            cluster.default_strategy.iter().map(|one| one.0.clone()).collect(),
+            cluster
+                .default_strategy
+                .iter()
+                .map(|one| one.0.clone())
+                .collect(),
         ),
         pending_tasks_count: tasks(|state| state < TaskState::Running),
         registered_container_instances_count: Some(0),
         running_tasks_count: tasks(|state| state == TaskState::Running),
         service_connect_defaults: cluster.service_connect_namespace.clone().map(|namespace| {
-            api::ClusterServiceConnectDefaults { namespace: Some(namespace) }
+            api::ClusterServiceConnectDefaults {
+                namespace: Some(namespace),
+            }
         }),
         settings: Some(
             cluster
@@ -230,7 +299,11 @@ pub(super) fn show(region: &Region, cluster: &Cluster, tags: bool) -> api::Clust
         ),
         statistics: Some(Vec::new()),
         status: Some(if cluster.active { "ACTIVE" } else { "INACTIVE" }.to_owned()),
-        tags: Some(if tags { to_tags(&cluster.tags) } else { Vec::new() }),
+        tags: Some(if tags {
+            to_tags(&cluster.tags)
+        } else {
+            Vec::new()
+        }),
         ..Default::default()
     }
 }
@@ -243,8 +316,13 @@ fn read_settings(settings: Vec<api::ClusterSetting>) -> impl Iterator<Item = (St
 
 /// Only Fargate's own providers exist here.
 fn check_providers(providers: &[String]) -> Result<(), Error> {
-    match providers.iter().find(|one| !["FARGATE", "FARGATE_SPOT"].contains(&one.as_str())) {
-        Some(other) => Err(error::invalid(format!("The specified capacity provider '{other}' was not found."))),
+    match providers
+        .iter()
+        .find(|one| !["FARGATE", "FARGATE_SPOT"].contains(&one.as_str()))
+    {
+        Some(other) => Err(error::invalid(format!(
+            "The specified capacity provider '{other}' was not found."
+        ))),
         None => Ok(()),
     }
 }

@@ -41,7 +41,8 @@ mod tests {
         let mut seen = Vec::new();
         let mut token = None;
         loop {
-            let (items, next) = page(all.iter().cloned(), token.as_deref(), Some(99)).expect("a page");
+            let (items, next) =
+                page(all.iter().cloned(), token.as_deref(), Some(99)).expect("a page");
             seen.extend(items);
             token = next;
             if token.is_none() {

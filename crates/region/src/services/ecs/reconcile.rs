@@ -36,14 +36,20 @@ pub(super) fn reconcile(region: &mut Region, context: &Context) {
 }
 
 pub(super) fn deadline(region: &Region) -> Option<Timestamp> {
-    let tasks = region.ecs.tasks.values().filter_map(|task| match task.status {
-        TaskState::Stopped => task.stopped_at.and_then(|at| at.checked_add(STOPPED_KEPT).ok()),
-        TaskState::Running => task
-            .started_at
-            .filter(|_| unchecked(task))
-            .and_then(|at| at.checked_add(UNCHECKED_HEALTHY_AFTER).ok()),
-        _ => None,
-    });
+    let tasks = region
+        .ecs
+        .tasks
+        .values()
+        .filter_map(|task| match task.status {
+            TaskState::Stopped => task
+                .stopped_at
+                .and_then(|at| at.checked_add(STOPPED_KEPT).ok()),
+            TaskState::Running => task
+                .started_at
+                .filter(|_| unchecked(task))
+                .and_then(|at| at.checked_add(UNCHECKED_HEALTHY_AFTER).ok()),
+            _ => None,
+        });
     let services = region
         .ecs
         .services
@@ -53,10 +59,17 @@ pub(super) fn deadline(region: &Region) -> Option<Timestamp> {
     // Those in the past have been acted on: only what is to come is a deadline.
     let grace = region.ecs.tasks.values().filter_map(|task| {
         let (name, _) = task.service.as_ref()?;
-        let service = region.ecs.services.get(&(task.cluster.clone(), name.clone()))?;
+        let service = region
+            .ecs
+            .services
+            .get(&(task.cluster.clone(), name.clone()))?;
         Some(service::grace_until(service, task.started_at?))
     });
-    let protected = region.ecs.tasks.values().filter_map(|task| task.protected_until);
+    let protected = region
+        .ecs
+        .tasks
+        .values()
+        .filter_map(|task| task.protected_until);
     let seen = region.settled_at;
     tasks
         .chain(services)
@@ -98,7 +111,12 @@ fn observe_task(region: &mut Region, context: &Context, status: &TaskStatus) {
         TaskPhase::Running => {
             advance(&mut task, TaskState::Activating);
             if task.started_at.is_none() {
-                task.started_at = task.containers.iter().filter_map(|one| one.started_at).max().or(Some(context.now));
+                task.started_at = task
+                    .containers
+                    .iter()
+                    .filter_map(|one| one.started_at)
+                    .max()
+                    .or(Some(context.now));
             }
         }
         TaskPhase::Stopped { cause } => {
@@ -116,11 +134,20 @@ fn observe_task(region: &mut Region, context: &Context, status: &TaskStatus) {
 fn stop_of(cause: &StopCause) -> Stop {
     let (code, reason) = match cause {
         StopCause::Requested => ("UserInitiated", "Task stopped by user".to_owned()),
-        StopCause::EssentialContainerExited => ("EssentialContainerExited", "Essential container in task exited".to_owned()),
+        StopCause::EssentialContainerExited => (
+            "EssentialContainerExited",
+            "Essential container in task exited".to_owned(),
+        ),
         StopCause::FailedToStart { reason } => ("TaskFailedToStart", reason.clone()),
-        StopCause::Lost => ("TerminationNotice", "The machine that ran the task was lost".to_owned()),
+        StopCause::Lost => (
+            "TerminationNotice",
+            "The machine that ran the task was lost".to_owned(),
+        ),
     };
-    Stop { code: code.to_owned(), reason }
+    Stop {
+        code: code.to_owned(),
+        reason,
+    }
 }
 
 fn advance(task: &mut Task, to: TaskState) {
@@ -135,7 +162,9 @@ fn move_task(region: &mut Region, context: &Context, id: &str) {
         TaskState::Provisioning if task.stop.is_some() => Some(TaskState::Deprovisioning),
         TaskState::Provisioning => provision(region, id),
         // The world says when it goes on; a task that ended meanwhile need not drain.
-        TaskState::Pending | TaskState::Activating if task.stop.is_some() => Some(TaskState::Stopping),
+        TaskState::Pending | TaskState::Activating if task.stop.is_some() => {
+            Some(TaskState::Stopping)
+        }
         TaskState::Activating if task.started_at.is_some() => {
             register_targets(region, context, id);
             Some(TaskState::Running)
@@ -145,7 +174,9 @@ fn move_task(region: &mut Region, context: &Context, id: &str) {
             Some(TaskState::Deactivating)
         }
         TaskState::Deactivating if drained(region, task) => Some(TaskState::Stopping),
-        TaskState::Stopping if task.execution_stopped_at.is_some() => Some(TaskState::Deprovisioning),
+        TaskState::Stopping if task.execution_stopped_at.is_some() => {
+            Some(TaskState::Deprovisioning)
+        }
         TaskState::Deprovisioning => {
             let interface = task.interface.clone();
             ec2::interface::delete(region, &interface);
@@ -186,19 +217,31 @@ fn provision(region: &mut Region, id: &str) -> Option<TaskState> {
         }
         Err(reason) => {
             let task = region.ecs.tasks.get_mut(id)?;
-            task.stop = Some(Stop { code: "TaskFailedToStart".to_owned(), reason });
+            task.stop = Some(Stop {
+                code: "TaskFailedToStart".to_owned(),
+                reason,
+            });
             task.stopping_at = Some(task.created_at);
             Some(TaskState::Deprovisioning)
         }
     }
 }
 
-type Resolved = Vec<(world::task::Image, std::collections::BTreeMap<String, SecretRef>)>;
+type Resolved = Vec<(
+    world::task::Image,
+    std::collections::BTreeMap<String, SecretRef>,
+)>;
 
 fn resolve(region: &Region, id: &str) -> Result<Resolved, String> {
     let task = region.ecs.tasks.get(id).ok_or("the task is gone")?;
-    let definition = task_definition::find(region, &task.task_definition).map_err(|error| error.message)?;
-    let containers = definition.content.0.container_definitions.as_deref().unwrap_or_default();
+    let definition =
+        task_definition::find(region, &task.task_definition).map_err(|error| error.message)?;
+    let containers = definition
+        .content
+        .0
+        .container_definitions
+        .as_deref()
+        .unwrap_or_default();
     let mut resolved = Vec::new();
     for container in containers {
         let reference = container.image.as_deref().unwrap_or_default();
@@ -235,7 +278,10 @@ fn resolve(region: &Region, id: &str) -> Result<Resolved, String> {
 
 pub(super) fn log_group(container: &api::ContainerDefinition) -> Option<&str> {
     let log = container.log_configuration.as_ref()?;
-    log.options.as_ref()?.get("awslogs-group").map(String::as_str)
+    log.options
+        .as_ref()?
+        .get("awslogs-group")
+        .map(String::as_str)
 }
 
 /// Reads `arn:…:secret:name-abcdef[:json-key:version-stage:version-id]`.
@@ -245,7 +291,11 @@ fn secret_of(region: &Region, value_from: &str) -> Result<SecretRef, Error> {
     let part = |index: usize| parts.get(index).copied().filter(|text| !text.is_empty());
     let json_key = part(7).map(ToOwned::to_owned);
     let version_id = secretsmanager::secret::version_id(region, &arn, part(8), part(9))?;
-    let reference = SecretRef { secret: arn, version_id, json_key };
+    let reference = SecretRef {
+        secret: arn,
+        version_id,
+        json_key,
+    };
     secret_value(region, &reference)?;
     Ok(reference)
 }
@@ -275,11 +325,29 @@ fn register_targets(region: &mut Region, context: &Context, id: &str) {
         return;
     };
     for binding in task::bindings(&task) {
-        let done = elbv2::target::register(region, context, &binding.target_group, address, binding.port, &task.zone);
-        tell(region, context, &task, &match done {
-            Ok(()) => format!("registered 1 targets in (target-group {})", binding.target_group),
-            Err(error) => format!("was unable to register targets in (target-group {}): {}", binding.target_group, error.message),
-        });
+        let done = elbv2::target::register(
+            region,
+            context,
+            &binding.target_group,
+            address,
+            binding.port,
+            &task.zone,
+        );
+        tell(
+            region,
+            context,
+            &task,
+            &match done {
+                Ok(()) => format!(
+                    "registered 1 targets in (target-group {})",
+                    binding.target_group
+                ),
+                Err(error) => format!(
+                    "was unable to register targets in (target-group {}): {}",
+                    binding.target_group, error.message
+                ),
+            },
+        );
     }
 }
 
@@ -292,10 +360,35 @@ fn deregister_targets(region: &mut Region, context: &Context, id: &str) {
     };
     for binding in task::bindings(&task) {
         // A target group that is gone has no target to drain.
-        if elbv2::target::deregister(region, context, &binding.target_group, address, binding.port).is_ok() {
-            tell(region, context, &task, &format!("deregistered 1 targets in (target-group {})", binding.target_group));
-            let deployment = task.service.as_ref().map(|(_, of)| of.clone()).unwrap_or_default();
-            tell(region, context, &task, &format!("(taskSet {deployment}) has begun draining connections on 1 tasks."));
+        if elbv2::target::deregister(
+            region,
+            context,
+            &binding.target_group,
+            address,
+            binding.port,
+        )
+        .is_ok()
+        {
+            tell(
+                region,
+                context,
+                &task,
+                &format!(
+                    "deregistered 1 targets in (target-group {})",
+                    binding.target_group
+                ),
+            );
+            let deployment = task
+                .service
+                .as_ref()
+                .map(|(_, of)| of.clone())
+                .unwrap_or_default();
+            tell(
+                region,
+                context,
+                &task,
+                &format!("(taskSet {deployment}) has begun draining connections on 1 tasks."),
+            );
         }
     }
 }
@@ -310,14 +403,22 @@ fn drained(region: &Region, task: &Task) -> bool {
         return true;
     };
     task::bindings(task).iter().all(|binding| {
-        elbv2::target::health(region, &binding.target_group, interface.address, binding.port)
-            .is_none_or(|health| health.state == "unused")
+        elbv2::target::health(
+            region,
+            &binding.target_group,
+            interface.address,
+            binding.port,
+        )
+        .is_none_or(|health| health.state == "unused")
     })
 }
 
 fn tell(region: &mut Region, context: &Context, task: &Task, text: &str) {
     if let Some((name, _)) = &task.service
-        && let Some(row) = region.ecs.services.get_mut(&(task.cluster.clone(), name.clone()))
+        && let Some(row) = region
+            .ecs
+            .services
+            .get_mut(&(task.cluster.clone(), name.clone()))
     {
         service::tell(row, context, text);
     }
@@ -325,7 +426,11 @@ fn tell(region: &mut Region, context: &Context, task: &Task, text: &str) {
 
 /// Whether nothing checks a task, so that only time says it is well.
 fn unchecked(task: &Task) -> bool {
-    task.targets.is_empty() && !task.containers.iter().any(|one| one.essential && one.has_health_check)
+    task.targets.is_empty()
+        && !task
+            .containers
+            .iter()
+            .any(|one| one.essential && one.has_health_check)
 }
 
 /// What checks say of a task.
@@ -337,7 +442,10 @@ struct Checks {
 }
 
 fn checks(region: &Region, context: &Context, service: &Service, task: &Task) -> Checks {
-    let mut checks = Checks { healthy: false, unhealthy: None };
+    let mut checks = Checks {
+        healthy: false,
+        unhealthy: None,
+    };
     if task.status != TaskState::Running {
         return checks;
     }
@@ -355,15 +463,26 @@ fn checks(region: &Region, context: &Context, service: &Service, task: &Task) ->
             checks.unhealthy = Some("Task failed container health checks".to_owned());
             false
         }
-        _ => !task.containers.iter().any(|one| one.essential && one.has_health_check),
+        _ => !task
+            .containers
+            .iter()
+            .any(|one| one.essential && one.has_health_check),
     };
     if let Ok(interface) = ec2::interface::get(region, &task.interface) {
         for binding in task::bindings(task) {
-            match elbv2::target::health(region, &binding.target_group, interface.address, binding.port) {
+            match elbv2::target::health(
+                region,
+                &binding.target_group,
+                interface.address,
+                binding.port,
+            ) {
                 Some(health) if health.state == "healthy" => {}
                 Some(health) if health.state == "unhealthy" => {
                     healthy = false;
-                    checks.unhealthy.get_or_insert(format!("Task failed ELB health checks in (target-group {})", binding.target_group));
+                    checks.unhealthy.get_or_insert(format!(
+                        "Task failed ELB health checks in (target-group {})",
+                        binding.target_group
+                    ));
                 }
                 // A group without a balancer, or a zone that is off, checks nothing.
                 Some(health) if health.state == "unused" => {}
@@ -394,7 +513,8 @@ fn move_service(region: &mut Region, context: &Context, key: &(String, String)) 
             return;
         }
         ServiceStatus::Draining => {
-            let left = service::tasks(region, service).any(|task| task.status < TaskState::Stopping);
+            let left =
+                service::tasks(region, service).any(|task| task.status < TaskState::Stopping);
             if !left {
                 if let Some(service) = region.ecs.services.get_mut(key) {
                     service.status = ServiceStatus::Inactive;
@@ -418,20 +538,38 @@ fn note_failures(region: &mut Region, context: &Context, key: &(String, String))
     };
     let mut seen: Vec<(String, String, bool)> = Vec::new();
     for task in service::tasks(region, service) {
-        let Some((_, deployment)) = &task.service else { continue };
+        let Some((_, deployment)) = &task.service else {
+            continue;
+        };
         if task.counted {
             continue;
         }
-        let health = task.stop.as_ref().is_some_and(|stop| stop.reason.starts_with("Task failed "));
+        let health = task
+            .stop
+            .as_ref()
+            .is_some_and(|stop| stop.reason.starts_with("Task failed "));
         let ended = task.stop.as_ref().is_some_and(|stop| {
-            matches!(stop.code.as_str(), "TaskFailedToStart" | "EssentialContainerExited")
+            matches!(
+                stop.code.as_str(),
+                "TaskFailedToStart" | "EssentialContainerExited"
+            )
         });
         if ended || health {
-            seen.push((task.id.to_string(), deployment.clone(), task.started_at.is_some()));
+            seen.push((
+                task.id.to_string(),
+                deployment.clone(),
+                task.started_at.is_some(),
+            ));
         } else if task.status == TaskState::Running {
             let good = checks(region, context, service, task).healthy;
-            let ran = service.deployments.iter().any(|one| one.id == *deployment && !one.ran);
-            let failures = service.deployments.iter().any(|one| one.id == *deployment && one.failed_tasks > 0);
+            let ran = service
+                .deployments
+                .iter()
+                .any(|one| one.id == *deployment && !one.ran);
+            let failures = service
+                .deployments
+                .iter()
+                .any(|one| one.id == *deployment && one.failed_tasks > 0);
             if (ran || failures) && good {
                 seen.push((String::new(), deployment.clone(), true));
             }
@@ -446,9 +584,17 @@ fn note_failures(region: &mut Region, context: &Context, key: &(String, String))
         if failed && let Some(task) = region.ecs.tasks.get_mut(&id) {
             task.counted = true;
         }
-        let Some(service) = region.ecs.services.get_mut(key) else { return };
+        let Some(service) = region.ecs.services.get_mut(key) else {
+            return;
+        };
         let breaker = service.settings.circuit_breaker.is_some();
-        let Some(row) = service.deployments.iter_mut().find(|one| one.id == deployment) else { continue };
+        let Some(row) = service
+            .deployments
+            .iter_mut()
+            .find(|one| one.id == deployment)
+        else {
+            continue;
+        };
         if !failed {
             row.ran = true;
             row.failed_tasks = 0;
@@ -459,16 +605,29 @@ fn note_failures(region: &mut Region, context: &Context, key: &(String, String))
         row.updated_at = context.now;
         if !ran {
             let delay = scheduler::restart_delay(row.failed_tasks);
-            row.not_before = context.now.checked_add(delay).ok().filter(|_| !delay.is_zero());
+            row.not_before = context
+                .now
+                .checked_add(delay)
+                .ok()
+                .filter(|_| !delay.is_zero());
         }
         let failures = row.failed_tasks;
-        if breaker && row.rollout == Rollout::InProgress && failures >= scheduler::breaker_threshold(desired) {
+        if breaker
+            && row.rollout == Rollout::InProgress
+            && failures >= scheduler::breaker_threshold(desired)
+        {
             row.rollout = Rollout::Failed;
-            row.rollout_reason = "ECS deployment circuit breaker: tasks failed to start.".to_owned();
-            let text = format!("(deployment {deployment}) deployment failed: tasks failed to start.");
+            row.rollout_reason =
+                "ECS deployment circuit breaker: tasks failed to start.".to_owned();
+            let text =
+                format!("(deployment {deployment}) deployment failed: tasks failed to start.");
             service::tell(service, context, &text);
         } else if !ran && failures == 3 {
-            service::tell(service, context, "is unable to consistently start tasks successfully.");
+            service::tell(
+                service,
+                context,
+                "is unable to consistently start tasks successfully.",
+            );
         }
     }
 }
@@ -478,17 +637,29 @@ fn roll_back(region: &mut Region, context: &Context, key: &(String, String)) {
     let Some(service) = region.ecs.services.get(key) else {
         return;
     };
-    let failed = service.deployments.first().is_some_and(|one| one.rollout == Rollout::Failed);
+    let failed = service
+        .deployments
+        .first()
+        .is_some_and(|one| one.rollout == Rollout::Failed);
     if !failed || service.settings.circuit_breaker != Some(true) {
         return;
     }
-    let Some(good) = service.deployments.iter().position(|one| one.rollout == Rollout::Completed) else {
+    let Some(good) = service
+        .deployments
+        .iter()
+        .position(|one| one.rollout == Rollout::Completed)
+    else {
         return;
     };
-    let Some(service) = region.ecs.services.get_mut(key) else { return };
+    let Some(service) = region.ecs.services.get_mut(key) else {
+        return;
+    };
     let mut back = service.deployments.remove(good);
     back.rollout = Rollout::InProgress;
-    back.rollout_reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {}.", back.id);
+    back.rollout_reason = format!(
+        "ECS deployment circuit breaker: rolling back to deploymentId {}.",
+        back.id
+    );
     back.updated_at = context.now;
     back.failed_tasks = 0;
     let text = format!("rolling back to deployment {}.", back.id);
@@ -514,7 +685,9 @@ fn take_step(region: &mut Region, context: &Context, key: &(String, String)) {
     };
     let mut reasons = std::collections::BTreeMap::new();
     let step = {
-        let tasks: Vec<&Task> = service::tasks(region, service).filter(|task| task.wanted()).collect();
+        let tasks: Vec<&Task> = service::tasks(region, service)
+            .filter(|task| task.wanted())
+            .collect();
         let views: Vec<TaskView> = tasks
             .iter()
             .map(|task| {
@@ -524,12 +697,17 @@ fn take_step(region: &mut Region, context: &Context, key: &(String, String)) {
                 }
                 TaskView {
                     id: task.id.as_str(),
-                    primary: task.service.as_ref().is_some_and(|(_, of)| *of == primary.id),
+                    primary: task
+                        .service
+                        .as_ref()
+                        .is_some_and(|(_, of)| *of == primary.id),
                     zone: &task.zone,
                     running: task.status == TaskState::Running,
                     healthy: checks.healthy,
                     unhealthy: checks.unhealthy.is_some(),
-                    protected: task.protected_until.is_some_and(|until| until > context.now),
+                    protected: task
+                        .protected_until
+                        .is_some_and(|until| until > context.now),
                 }
             })
             .collect();
@@ -543,7 +721,11 @@ fn take_step(region: &mut Region, context: &Context, key: &(String, String)) {
             .unwrap_or_else(|| format!("Scaling activity initiated by (deployment {deployment})"));
         task::stop(region, context, id, "ServiceSchedulerInitiated", &reason);
         if let Some(service) = region.ecs.services.get_mut(key) {
-            service::tell(service, context, &format!("has stopped 1 running tasks: (task {id})."));
+            service::tell(
+                service,
+                context,
+                &format!("has stopped 1 running tasks: (task {id})."),
+            );
         }
     }
     start(region, context, key, step.start);
@@ -555,15 +737,21 @@ fn start(region: &mut Region, context: &Context, key: &(String, String), number:
         match start_one(region, context, key) {
             Ok(id) => started.push(format!("(task {id})")),
             Err(error) => {
-                let Some(service) = region.ecs.services.get_mut(key) else { return };
+                let Some(service) = region.ecs.services.get_mut(key) else {
+                    return;
+                };
                 let text = format!("was unable to place a task. Reason: {}", error.message);
-                let said = service.events.first().is_some_and(|last| last.message.ends_with(&text));
+                let said = service
+                    .events
+                    .first()
+                    .is_some_and(|last| last.message.ends_with(&text));
                 if !said {
                     service::tell(service, context, &text);
                 }
                 if let Some(primary) = service.deployments.first_mut() {
                     // It is tried again; until then nothing changes, so that this comes to rest.
-                    primary.not_before = context.now.checked_add(SignedDuration::from_secs(15)).ok();
+                    primary.not_before =
+                        context.now.checked_add(SignedDuration::from_secs(15)).ok();
                 }
                 break;
             }
@@ -573,13 +761,33 @@ fn start(region: &mut Region, context: &Context, key: &(String, String), number:
         && let Some(service) = region.ecs.services.get_mut(key)
     {
         service.steady_since = None;
-        service::tell(service, context, &format!("has started {} tasks: {}.", started.len(), started.join(" ")));
+        service::tell(
+            service,
+            context,
+            &format!(
+                "has started {} tasks: {}.",
+                started.len(),
+                started.join(" ")
+            ),
+        );
     }
 }
 
-fn start_one(region: &mut Region, context: &Context, key: &(String, String)) -> Result<String, Error> {
-    let service = region.ecs.services.get(key).cloned().ok_or_else(error::service_not_found)?;
-    let primary = service.deployments.first().ok_or_else(error::service_not_found)?;
+fn start_one(
+    region: &mut Region,
+    context: &Context,
+    key: &(String, String),
+) -> Result<String, Error> {
+    let service = region
+        .ecs
+        .services
+        .get(key)
+        .cloned()
+        .ok_or_else(error::service_not_found)?;
+    let primary = service
+        .deployments
+        .first()
+        .ok_or_else(error::service_not_found)?;
     let definition = task_definition::find(region, &primary.plan.task_definition)?.clone();
     let mut subnets: Vec<(String, String)> = Vec::new();
     for id in &primary.plan.network.subnets {
@@ -587,7 +795,13 @@ fn start_one(region: &mut Region, context: &Context, key: &(String, String)) -> 
     }
     let zones: Vec<&str> = subnets.iter().map(|(zone, _)| zone.as_str()).collect();
     let taken: Vec<String> = service::tasks(region, &service)
-        .filter(|task| task.wanted() && task.service.as_ref().is_some_and(|(_, of)| *of == primary.id))
+        .filter(|task| {
+            task.wanted()
+                && task
+                    .service
+                    .as_ref()
+                    .is_some_and(|(_, of)| *of == primary.id)
+        })
         .map(|task| task.zone.clone())
         .collect();
     let taken: Vec<&str> = taken.iter().map(String::as_str).collect();
@@ -644,8 +858,15 @@ fn note_steady(region: &mut Region, context: &Context, key: &(String, String)) {
         .map(|old| old.id.clone())
         .collect();
     let wanted: Vec<&&Task> = tasks.iter().filter(|task| task.wanted()).collect();
-    let all_primary = wanted.iter().all(|task| task.service.as_ref().is_some_and(|(_, of)| *of == primary.id));
-    let healthy = wanted.iter().filter(|task| checks(region, context, service, task).healthy).count();
+    let all_primary = wanted.iter().all(|task| {
+        task.service
+            .as_ref()
+            .is_some_and(|(_, of)| *of == primary.id)
+    });
+    let healthy = wanted
+        .iter()
+        .filter(|task| checks(region, context, service, task).healthy)
+        .count();
     let steady = all_primary
         && wanted.len() == healthy
         && u32::try_from(healthy).is_ok_and(|healthy| healthy == service.desired_count)
@@ -656,7 +877,9 @@ fn note_steady(region: &mut Region, context: &Context, key: &(String, String)) {
     if gone.is_empty() && !completes && !says && !unsays {
         return;
     }
-    let Some(service) = region.ecs.services.get_mut(key) else { return };
+    let Some(service) = region.ecs.services.get_mut(key) else {
+        return;
+    };
     service.deployments.retain(|one| !gone.contains(&one.id));
     if completes && let Some(primary) = service.deployments.first_mut() {
         primary.rollout = Rollout::Completed;

@@ -53,7 +53,9 @@ impl Bounds {
 /// again before anything has changed does nothing more than the same once.
 pub(super) fn plan(bounds: Bounds, tasks: &[TaskView]) -> Step {
     let mut step = Step::default();
-    let count = |wanted: &dyn Fn(&TaskView) -> bool| u32::try_from(tasks.iter().filter(|task| wanted(task)).count()).unwrap_or(u32::MAX);
+    let count = |wanted: &dyn Fn(&TaskView) -> bool| {
+        u32::try_from(tasks.iter().filter(|task| wanted(task)).count()).unwrap_or(u32::MAX)
+    };
     let live = count(&|_| true);
     let healthy = count(&|task| task.healthy);
     // An unhealthy task is replaced before it is stopped, so it does not count as one we have.
@@ -65,7 +67,10 @@ pub(super) fn plan(bounds: Bounds, tasks: &[TaskView]) -> Step {
 
     // Stopping keeps the floor; a task that is not healthy costs it nothing.
     let mut spare = healthy.saturating_sub(bounds.floor());
-    let mut olds: Vec<&TaskView> = tasks.iter().filter(|task| !task.primary && !task.protected).collect();
+    let mut olds: Vec<&TaskView> = tasks
+        .iter()
+        .filter(|task| !task.primary && !task.protected)
+        .collect();
     olds.sort_by_key(|task| (task.healthy, task.running));
     for task in olds {
         if take(task, &mut spare) {
@@ -111,7 +116,10 @@ fn take(task: &TaskView, spare: &mut u32) -> bool {
 fn next_to_scale_in<'a>(tasks: &'a [TaskView<'a>], gone: &[String]) -> Option<&'a TaskView<'a>> {
     let candidates = || {
         tasks.iter().filter(|task| {
-            task.primary && !task.unhealthy && !task.protected && !gone.iter().any(|id| id == task.id)
+            task.primary
+                && !task.unhealthy
+                && !task.protected
+                && !gone.iter().any(|id| id == task.id)
         })
     };
     let crowd = |zone: &str| {
@@ -120,7 +128,14 @@ fn next_to_scale_in<'a>(tasks: &'a [TaskView<'a>], gone: &[String]) -> Option<&'
             .filter(|task| task.zone == zone && !gone.iter().any(|id| id == task.id))
             .count()
     };
-    candidates().max_by_key(|task| (!task.running, !task.healthy, crowd(task.zone), std::cmp::Reverse(task.id)))
+    candidates().max_by_key(|task| {
+        (
+            !task.running,
+            !task.healthy,
+            crowd(task.zone),
+            std::cmp::Reverse(task.id),
+        )
+    })
 }
 
 /// The zone that gets the next task: the one with fewest, the first of them as given.
@@ -155,7 +170,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn bounds(desired: u32, minimum: u32, maximum: u32) -> Bounds {
-        Bounds { desired, minimum_healthy_percent: minimum, maximum_percent: maximum, may_start: true }
+        Bounds {
+            desired,
+            minimum_healthy_percent: minimum,
+            maximum_percent: maximum,
+            may_start: true,
+        }
     }
 
     /// `P` primary, `o` old; `+` healthy, `-` unhealthy, `.` starting.
@@ -199,7 +219,11 @@ mod tests {
         ];
         for (bounds, tasks, start, stop) in cases {
             let step = plan(bounds, &view(tasks));
-            assert_eq!((step.start, step.stop.join(" ").as_str()), (start, stop), "{bounds:?} {tasks}");
+            assert_eq!(
+                (step.start, step.stop.join(" ").as_str()),
+                (start, stop),
+                "{bounds:?} {tasks}"
+            );
         }
     }
 

@@ -5,8 +5,8 @@ use wire::Stored;
 use wire::ecs as api;
 
 use super::state::{
-    Deployment, DeploymentPlan, MOST_EVENTS, Network, Rollout, Service, ServiceEvent, ServiceSettings, ServiceStatus,
-    TargetBinding, Task, TaskState,
+    Deployment, DeploymentPlan, MOST_EVENTS, Network, Rollout, Service, ServiceEvent,
+    ServiceSettings, ServiceStatus, TargetBinding, Task, TaskState,
 };
 use super::tags::{from_tags, to_tags};
 use super::{cluster, error, page, task_definition};
@@ -18,7 +18,11 @@ use crate::{Context, Error, Region};
 const MINIMUM_HEALTHY_PERCENT: i64 = 100;
 const MAXIMUM_PERCENT: i64 = 200;
 
-pub(super) fn key(region: &Region, cluster: Option<&str>, service: &str) -> Result<(String, String), Error> {
+pub(super) fn key(
+    region: &Region,
+    cluster: Option<&str>,
+    service: &str,
+) -> Result<(String, String), Error> {
     let cluster = cluster::active(region, cluster)?.name.clone();
     let name = service.rsplit('/').next().unwrap_or(service).to_owned();
     Ok((cluster, name))
@@ -34,9 +38,13 @@ pub(super) fn create_service(
     refuse_absent(&input)?;
     if let Some(old) = region.ecs.services.get(&key) {
         match old.status {
-            ServiceStatus::Active => return Err(error::invalid("Creation of service was not idempotent.")),
+            ServiceStatus::Active => {
+                return Err(error::invalid("Creation of service was not idempotent."));
+            }
             ServiceStatus::Draining => {
-                return Err(error::invalid("Unable to Start a service that is still Draining."));
+                return Err(error::invalid(
+                    "Unable to Start a service that is still Draining.",
+                ));
             }
             ServiceStatus::Inactive => {}
         }
@@ -47,7 +55,11 @@ pub(super) fn create_service(
         .ok_or_else(|| error::invalid("TaskDefinition can not be blank."))?;
     let definition = task_definition::active(region, given)?.clone();
     let network = read_network(region, input.network_configuration.as_ref())?;
-    let load_balancers = read_load_balancers(region, &definition, input.load_balancers.as_deref().unwrap_or_default())?;
+    let load_balancers = read_load_balancers(
+        region,
+        &definition,
+        input.load_balancers.as_deref().unwrap_or_default(),
+    )?;
     let desired_count = count(input.desired_count.unwrap_or(1))?;
     let settings = read_settings(&input, !load_balancers.is_empty())?;
     let strategy = input.capacity_provider_strategy.unwrap_or_default();
@@ -61,29 +73,43 @@ pub(super) fn create_service(
         (None, _) => None,
     };
     let strategy = match (&launch_type, strategy.is_empty()) {
-        (None, true) => cluster::active(region, Some(&key.0))?.default_strategy.clone(),
+        (None, true) => cluster::active(region, Some(&key.0))?
+            .default_strategy
+            .clone(),
         _ => strategy.into_iter().map(Stored).collect(),
     };
     let launch_type = match (launch_type, strategy.is_empty()) {
         // Without either, AWS takes EC2, of which there is none here.
-        (None, true) => return Err(error::absent("container instances: give the launch type FARGATE")),
+        (None, true) => {
+            return Err(error::absent(
+                "container instances: give the launch type FARGATE",
+            ));
+        }
         (launch, _) => launch,
     };
-    if launch_type.as_deref().is_some_and(|launch| launch != "FARGATE") {
+    if launch_type
+        .as_deref()
+        .is_some_and(|launch| launch != "FARGATE")
+    {
         return Err(error::absent("launch types other than FARGATE"));
     }
     require_fargate(&definition)?;
-    iam::role::ensure_service_linked(region, context, "ecs.amazonaws.com");
+    iam::service_linked::ensure(region, context, "ecs.amazonaws.com");
     let plan = DeploymentPlan {
         task_definition: definition.arn.clone(),
-        platform_version: input.platform_version.clone().unwrap_or_else(|| "LATEST".to_owned()),
+        platform_version: input
+            .platform_version
+            .clone()
+            .unwrap_or_else(|| "LATEST".to_owned()),
         launch_type,
         capacity_provider_strategy: strategy,
         network,
         load_balancers,
     };
     let service = Service {
-        arn: context.settings.arn("ecs", format_args!("service/{}/{}", key.0, key.1)),
+        arn: context
+            .settings
+            .arn("ecs", format_args!("service/{}/{}", key.0, key.1)),
         name: key.1.clone(),
         cluster: key.0.clone(),
         status: ServiceStatus::Active,
@@ -97,7 +123,9 @@ pub(super) fn create_service(
         tags: from_tags(input.tags),
     };
     region.ecs.services.insert(key.clone(), service);
-    Ok(api::CreateServiceResponse { service: Some(show_by(region, &key, true)?) })
+    Ok(api::CreateServiceResponse {
+        service: Some(show_by(region, &key, true)?),
+    })
 }
 
 pub(super) fn update_service(
@@ -106,7 +134,12 @@ pub(super) fn update_service(
     input: api::UpdateServiceRequest,
 ) -> Result<api::UpdateServiceResponse, Error> {
     let key = key(region, input.cluster.as_deref(), &input.service)?;
-    let mut service = region.ecs.services.get(&key).cloned().ok_or_else(error::service_not_found)?;
+    let mut service = region
+        .ecs
+        .services
+        .get(&key)
+        .cloned()
+        .ok_or_else(error::service_not_found)?;
     if service.status != ServiceStatus::Active {
         return Err(error::service_not_active());
     }
@@ -115,7 +148,10 @@ pub(super) fn update_service(
     }
     update_settings(&mut service.settings, &input)?;
 
-    let primary = service.deployments.first().ok_or_else(error::service_not_found)?;
+    let primary = service
+        .deployments
+        .first()
+        .ok_or_else(error::service_not_found)?;
     let mut plan = primary.plan.clone();
     let mut anew = input.force_new_deployment == Some(true);
     if let Some(given) = &input.task_definition {
@@ -140,14 +176,26 @@ pub(super) fn update_service(
         plan.platform_version = version;
     }
     if let Some(strategy) = input.capacity_provider_strategy {
-        let shown = |one: &api::CapacityProviderStrategyItem| (one.capacity_provider.clone(), one.weight, one.base);
-        let same = plan.capacity_provider_strategy.iter().map(|one| shown(&one.0)).eq(strategy.iter().map(shown));
+        let shown = |one: &api::CapacityProviderStrategyItem| {
+            (one.capacity_provider.clone(), one.weight, one.base)
+        };
+        let same = plan
+            .capacity_provider_strategy
+            .iter()
+            .map(|one| shown(&one.0))
+            .eq(strategy.iter().map(shown));
         if !same {
             if input.force_new_deployment != Some(true) {
-                return Err(error::invalid("You must set force-new-deployment to true to change the capacity provider strategy."));
+                return Err(error::invalid(
+                    "You must set force-new-deployment to true to change the capacity provider strategy.",
+                ));
             }
             plan.capacity_provider_strategy = strategy.into_iter().map(Stored).collect();
-            plan.launch_type = if plan.capacity_provider_strategy.is_empty() { Some("FARGATE".to_owned()) } else { None };
+            plan.launch_type = if plan.capacity_provider_strategy.is_empty() {
+                Some("FARGATE".to_owned())
+            } else {
+                None
+            };
         }
     }
     if anew {
@@ -155,7 +203,9 @@ pub(super) fn update_service(
     }
     service.steady_since = None;
     region.ecs.services.insert(key.clone(), service);
-    Ok(api::UpdateServiceResponse { service: Some(show_by(region, &key, true)?) })
+    Ok(api::UpdateServiceResponse {
+        service: Some(show_by(region, &key, true)?),
+    })
 }
 
 pub(super) fn delete_service(
@@ -164,16 +214,24 @@ pub(super) fn delete_service(
     input: api::DeleteServiceRequest,
 ) -> Result<api::DeleteServiceResponse, Error> {
     let key = key(region, input.cluster.as_deref(), &input.service)?;
-    let service = region.ecs.services.get_mut(&key).ok_or_else(error::service_not_found)?;
+    let service = region
+        .ecs
+        .services
+        .get_mut(&key)
+        .ok_or_else(error::service_not_found)?;
     if service.status == ServiceStatus::Inactive {
         return Err(error::service_not_active());
     }
     if service.desired_count > 0 && input.force != Some(true) {
-        return Err(error::invalid("The service cannot be stopped while it is scaled above 0."));
+        return Err(error::invalid(
+            "The service cannot be stopped while it is scaled above 0.",
+        ));
     }
     service.desired_count = 0;
     service.status = ServiceStatus::Draining;
-    Ok(api::DeleteServiceResponse { service: Some(show_by(region, &key, true)?) })
+    Ok(api::DeleteServiceResponse {
+        service: Some(show_by(region, &key, true)?),
+    })
 }
 
 pub(super) fn describe_services(
@@ -184,8 +242,13 @@ pub(super) fn describe_services(
     if input.services.is_empty() || input.services.len() > 10 {
         return Err(error::invalid("Services must hold one to ten names."));
     }
-    let cluster = cluster::active(region, input.cluster.as_deref())?.name.clone();
-    let tags = input.include.unwrap_or_default().contains(&api::ServiceField::Tags);
+    let cluster = cluster::active(region, input.cluster.as_deref())?
+        .name
+        .clone();
+    let tags = input
+        .include
+        .unwrap_or_default()
+        .contains(&api::ServiceField::Tags);
     let mut services = Vec::new();
     let mut failures = Vec::new();
     for given in &input.services {
@@ -193,13 +256,20 @@ pub(super) fn describe_services(
         match region.ecs.services.get(&(cluster.clone(), name.clone())) {
             Some(service) => services.push(show(region, service, tags)),
             None => failures.push(api::Failure {
-                arn: Some(context.settings.arn("ecs", format_args!("service/{cluster}/{name}"))),
+                arn: Some(
+                    context
+                        .settings
+                        .arn("ecs", format_args!("service/{cluster}/{name}")),
+                ),
                 reason: Some("MISSING".to_owned()),
                 detail: None,
             }),
         }
     }
-    Ok(api::DescribeServicesResponse { failures: Some(failures), services: Some(services) })
+    Ok(api::DescribeServicesResponse {
+        failures: Some(failures),
+        services: Some(services),
+    })
 }
 
 pub(super) fn list_services(
@@ -207,7 +277,9 @@ pub(super) fn list_services(
     _: &Context,
     input: api::ListServicesRequest,
 ) -> Result<api::ListServicesResponse, Error> {
-    let cluster = cluster::active(region, input.cluster.as_deref())?.name.clone();
+    let cluster = cluster::active(region, input.cluster.as_deref())?
+        .name
+        .clone();
     let arns = region
         .ecs
         .services
@@ -215,7 +287,10 @@ pub(super) fn list_services(
         .filter(|one| one.cluster == cluster && one.status != ServiceStatus::Inactive)
         .map(|one| one.arn.clone());
     let (arns, next) = page::page(arns, input.next_token.as_deref(), input.max_results)?;
-    Ok(api::ListServicesResponse { next_token: next, service_arns: Some(arns) })
+    Ok(api::ListServicesResponse {
+        next_token: next,
+        service_arns: Some(arns),
+    })
 }
 
 /// Adds a line to what a service tells of itself.
@@ -230,7 +305,10 @@ pub(super) fn tell(service: &mut Service, context: &Context, text: &str) {
 }
 
 pub(super) fn new_deployment(context: &Context, plan: DeploymentPlan) -> Deployment {
-    let id = format!("ecs-svc/{}", context.pick(1, b"123456789") + &context.pick(18, b"0123456789"));
+    let id = format!(
+        "ecs-svc/{}",
+        context.pick(1, b"123456789") + &context.pick(18, b"0123456789")
+    );
     Deployment {
         rollout_reason: format!("ECS deployment {id} in progress."),
         id,
@@ -245,15 +323,25 @@ pub(super) fn new_deployment(context: &Context, plan: DeploymentPlan) -> Deploym
 }
 
 fn show_by(region: &Region, key: &(String, String), tags: bool) -> Result<api::Service, Error> {
-    let service = region.ecs.services.get(key).ok_or_else(error::service_not_found)?;
+    let service = region
+        .ecs
+        .services
+        .get(key)
+        .ok_or_else(error::service_not_found)?;
     Ok(show(region, service, tags))
 }
 
 /// The tasks that belong to a service, whatever they do.
-pub(super) fn tasks<'a>(region: &'a Region, service: &'a Service) -> impl Iterator<Item = &'a Task> {
+pub(super) fn tasks<'a>(
+    region: &'a Region,
+    service: &'a Service,
+) -> impl Iterator<Item = &'a Task> {
     region.ecs.tasks.values().filter(|task| {
         task.cluster == service.cluster
-            && task.service.as_ref().is_some_and(|(name, _)| *name == service.name)
+            && task
+                .service
+                .as_ref()
+                .is_some_and(|(name, _)| *name == service.name)
     })
 }
 
@@ -279,8 +367,17 @@ fn show(region: &Region, service: &Service, tags: bool) -> api::Service {
         }),
         capacity_provider_strategy: primary
             .filter(|plan| plan.launch_type.is_none())
-            .map(|plan| plan.capacity_provider_strategy.iter().map(|one| one.0.clone()).collect()),
-        cluster_arn: region.ecs.clusters.get(&service.cluster).map(|one| one.arn.clone()),
+            .map(|plan| {
+                plan.capacity_provider_strategy
+                    .iter()
+                    .map(|one| one.0.clone())
+                    .collect()
+            }),
+        cluster_arn: region
+            .ecs
+            .clusters
+            .get(&service.cluster)
+            .map(|one| one.arn.clone()),
         created_at: Some(service.created_at),
         created_by: Some(service.created_by.clone()),
         deployment_configuration: Some(api::DeploymentConfiguration {
@@ -304,12 +401,24 @@ fn show(region: &Region, service: &Service, tags: bool) -> api::Service {
                 .enumerate()
                 .map(|(index, one)| api::Deployment {
                     created_at: Some(one.created_at),
-                    desired_count: Some(if index == 0 { i64::from(service.desired_count) } else { 0 }),
+                    desired_count: Some(if index == 0 {
+                        i64::from(service.desired_count)
+                    } else {
+                        0
+                    }),
                     failed_tasks: Some(i64::from(one.failed_tasks)),
                     id: Some(one.id.clone()),
-                    launch_type: one.plan.launch_type.as_deref().and_then(|launch| launch.parse().ok()),
+                    launch_type: one
+                        .plan
+                        .launch_type
+                        .as_deref()
+                        .and_then(|launch| launch.parse().ok()),
                     capacity_provider_strategy: one.plan.launch_type.is_none().then(|| {
-                        one.plan.capacity_provider_strategy.iter().map(|item| item.0.clone()).collect()
+                        one.plan
+                            .capacity_provider_strategy
+                            .iter()
+                            .map(|item| item.0.clone())
+                            .collect()
                     }),
                     network_configuration: Some(show_network(&one.plan.network)),
                     pending_count: count(Some(&one.id), pending),
@@ -349,7 +458,11 @@ fn show(region: &Region, service: &Service, tags: bool) -> api::Service {
         launch_type: primary
             .and_then(|plan| plan.launch_type.as_deref())
             .and_then(|launch| launch.parse().ok()),
-        load_balancers: Some(primary.map(|plan| plan.load_balancers.iter().map(show_binding).collect()).unwrap_or_default()),
+        load_balancers: Some(
+            primary
+                .map(|plan| plan.load_balancers.iter().map(show_binding).collect())
+                .unwrap_or_default(),
+        ),
         network_configuration: primary.map(|plan| show_network(&plan.network)),
         pending_count: count(None, pending),
         placement_constraints: Some(Vec::new()),
@@ -357,7 +470,7 @@ fn show(region: &Region, service: &Service, tags: bool) -> api::Service {
         platform_family: Some("Linux".to_owned()),
         platform_version: primary.map(|plan| plan.platform_version.clone()),
         propagate_tags: settings.propagate_tags.parse().ok(),
-        role_arn: Some(iam::role::service_linked_arn(region, "ecs.amazonaws.com")),
+        role_arn: Some(iam::service_linked::arn(region, "ecs.amazonaws.com")),
         running_count: count(None, running),
         scheduling_strategy: Some(api::SchedulingStrategy::Replica),
         service_arn: Some(service.arn.clone()),
@@ -407,7 +520,9 @@ fn show_binding(binding: &TargetBinding) -> api::LoadBalancer {
 
 fn check_name(name: &str) -> Result<(), Error> {
     let good = (1..=255).contains(&name.len())
-        && name.chars().all(|one| one.is_ascii_alphanumeric() || one == '-' || one == '_');
+        && name
+            .chars()
+            .all(|one| one.is_ascii_alphanumeric() || one == '-' || one == '_');
     if good {
         Ok(())
     } else {
@@ -418,39 +533,76 @@ fn check_name(name: &str) -> Result<(), Error> {
 }
 
 fn refuse_absent(input: &api::CreateServiceRequest) -> Result<(), Error> {
-    let controller = input.deployment_controller.as_ref().map(|one| one.r#type.as_str());
+    let controller = input
+        .deployment_controller
+        .as_ref()
+        .map(|one| one.r#type.as_str());
     if controller.is_some_and(|one| one != "ECS") {
         return Err(error::absent("deployment controllers other than ECS"));
     }
-    if input.scheduling_strategy.as_ref().is_some_and(|one| one.as_str() != "REPLICA") {
-        return Err(error::invalid("The scheduling strategy DAEMON is not supported with the Fargate launch type."));
+    if input
+        .scheduling_strategy
+        .as_ref()
+        .is_some_and(|one| one.as_str() != "REPLICA")
+    {
+        return Err(error::invalid(
+            "The scheduling strategy DAEMON is not supported with the Fargate launch type.",
+        ));
     }
-    if input.service_registries.as_ref().is_some_and(|all| !all.is_empty()) {
+    if input
+        .service_registries
+        .as_ref()
+        .is_some_and(|all| !all.is_empty())
+    {
         return Err(error::absent("service discovery registries"));
     }
-    if input.service_connect_configuration.as_ref().is_some_and(|one| one.enabled) {
+    if input
+        .service_connect_configuration
+        .as_ref()
+        .is_some_and(|one| one.enabled)
+    {
         return Err(error::absent("Service Connect"));
     }
-    if input.volume_configurations.as_ref().is_some_and(|all| !all.is_empty()) {
+    if input
+        .volume_configurations
+        .as_ref()
+        .is_some_and(|all| !all.is_empty())
+    {
         return Err(error::absent("volumes of services"));
     }
-    if input.vpc_lattice_configurations.as_ref().is_some_and(|all| !all.is_empty()) {
+    if input
+        .vpc_lattice_configurations
+        .as_ref()
+        .is_some_and(|all| !all.is_empty())
+    {
         return Err(error::absent("VPC Lattice"));
     }
-    let strategy = input.deployment_configuration.as_ref().and_then(|one| one.strategy);
+    let strategy = input
+        .deployment_configuration
+        .as_ref()
+        .and_then(|one| one.strategy);
     if strategy.is_some_and(|one| one != api::DeploymentStrategy::Rolling) {
         return Err(error::absent("deployment strategies other than ROLLING"));
     }
     Ok(())
 }
 
-fn read_settings(input: &api::CreateServiceRequest, balanced: bool) -> Result<ServiceSettings, Error> {
+fn read_settings(
+    input: &api::CreateServiceRequest,
+    balanced: bool,
+) -> Result<ServiceSettings, Error> {
     let configuration = input.deployment_configuration.clone().unwrap_or_default();
     if input.health_check_grace_period_seconds.is_some() && !balanced {
-        return Err(error::invalid("Health check grace period is only valid for services configured to use load balancers"));
+        return Err(error::invalid(
+            "Health check grace period is only valid for services configured to use load balancers",
+        ));
     }
     let settings = ServiceSettings {
-        minimum_healthy_percent: percent(configuration.minimum_healthy_percent.unwrap_or(MINIMUM_HEALTHY_PERCENT))?,
+        minimum_healthy_percent: percent(
+            configuration
+                .minimum_healthy_percent
+                .unwrap_or(MINIMUM_HEALTHY_PERCENT),
+        )?,
         maximum_percent: percent(configuration.maximum_percent.unwrap_or(MAXIMUM_PERCENT))?,
         circuit_breaker: configuration
             .deployment_circuit_breaker
@@ -464,13 +616,19 @@ fn read_settings(input: &api::CreateServiceRequest, balanced: bool) -> Result<Se
             .map_or(true, |one| one == api::AvailabilityZoneRebalancing::Enabled),
         enable_execute_command: input.enable_execute_command.unwrap_or(false),
         enable_managed_tags: input.enable_ecs_managed_tags.unwrap_or(false),
-        propagate_tags: input.propagate_tags.map_or("NONE", |one| one.as_str()).to_owned(),
+        propagate_tags: input
+            .propagate_tags
+            .map_or("NONE", |one| one.as_str())
+            .to_owned(),
     };
     check_bounds(&settings)?;
     Ok(settings)
 }
 
-fn update_settings(settings: &mut ServiceSettings, input: &api::UpdateServiceRequest) -> Result<(), Error> {
+fn update_settings(
+    settings: &mut ServiceSettings,
+    input: &api::UpdateServiceRequest,
+) -> Result<(), Error> {
     if let Some(configuration) = &input.deployment_configuration {
         if let Some(minimum) = configuration.minimum_healthy_percent {
             settings.minimum_healthy_percent = percent(minimum)?;
@@ -502,7 +660,8 @@ fn update_settings(settings: &mut ServiceSettings, input: &api::UpdateServiceReq
 }
 
 fn check_bounds(settings: &ServiceSettings) -> Result<(), Error> {
-    if settings.maximum_percent < 100 || settings.minimum_healthy_percent > settings.maximum_percent {
+    if settings.maximum_percent < 100 || settings.minimum_healthy_percent > settings.maximum_percent
+    {
         return Err(error::invalid(
             "The maximumPercent must be at least 100 and not below the minimumHealthyPercent.",
         ));
@@ -515,10 +674,17 @@ fn check_bounds(settings: &ServiceSettings) -> Result<(), Error> {
     Ok(())
 }
 
-fn read_network(region: &Region, given: Option<&api::NetworkConfiguration>) -> Result<Network, Error> {
+fn read_network(
+    region: &Region,
+    given: Option<&api::NetworkConfiguration>,
+) -> Result<Network, Error> {
     let given = given
         .and_then(|one| one.awsvpc_configuration.as_ref())
-        .ok_or_else(|| error::invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified."))?;
+        .ok_or_else(|| {
+            error::invalid(
+                "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
+            )
+        })?;
     if given.subnets.is_empty() || given.subnets.len() > 16 {
         return Err(error::invalid("subnets must hold one to sixteen subnets."));
     }
@@ -540,7 +706,9 @@ fn read_network(region: &Region, given: Option<&api::NetworkConfiguration>) -> R
             error::invalid(format!("Error retrieving security group information for [{id}]: The security group '{id}' does not exist (ErrorCode: InvalidGroup.NotFound)"))
         })?;
         if Some(&group.vpc) != vpc.as_ref() {
-            return Err(error::invalid("All of the provided security groups must be in the same VPC as the subnets."));
+            return Err(error::invalid(
+                "All of the provided security groups must be in the same VPC as the subnets.",
+            ));
         }
     }
     Ok(Network {
@@ -551,7 +719,10 @@ fn read_network(region: &Region, given: Option<&api::NetworkConfiguration>) -> R
 }
 
 /// Reads the network of a task that runs by itself.
-pub(super) fn network_of_task(region: &Region, given: Option<&api::NetworkConfiguration>) -> Result<Network, Error> {
+pub(super) fn network_of_task(
+    region: &Region,
+    given: Option<&api::NetworkConfiguration>,
+) -> Result<Network, Error> {
     read_network(region, given)
 }
 
@@ -562,12 +733,14 @@ fn read_load_balancers(
 ) -> Result<Vec<TargetBinding>, Error> {
     let mut bindings = Vec::new();
     for one in given {
-        let arn = one
-            .target_group_arn
-            .clone()
-            .ok_or_else(|| error::invalid("targetGroupArn must be given: classic load balancers are not there."))?;
+        let arn = one.target_group_arn.clone().ok_or_else(|| {
+            error::invalid("targetGroupArn must be given: classic load balancers are not there.")
+        })?;
         let container = one.container_name.clone().unwrap_or_default();
-        let port = one.container_port.and_then(|port| u16::try_from(port).ok()).unwrap_or_default();
+        let port = one
+            .container_port
+            .and_then(|port| u16::try_from(port).ok())
+            .unwrap_or_default();
         let mapped = definition
             .content
             .0
@@ -582,8 +755,9 @@ fn read_load_balancers(
                 "The container {container} did not have a container port {port} defined."
             )));
         }
-        let group = elbv2::target_group::get(region, &arn)
-            .map_err(|_| error::invalid(format!("The specified target group does not exist: {arn}")))?;
+        let group = elbv2::target_group::get(region, &arn).map_err(|_| {
+            error::invalid(format!("The specified target group does not exist: {arn}"))
+        })?;
         if group.target_type != "ip" {
             return Err(error::invalid(format!(
                 "The provided target group {arn} has target type {}, which is incompatible with the awsvpc network mode specified in the task definition.",
@@ -595,7 +769,11 @@ fn read_load_balancers(
                 "The target group with targetGroupArn {arn} does not have an associated load balancer."
             )));
         }
-        bindings.push(TargetBinding { target_group: arn, container, port });
+        bindings.push(TargetBinding {
+            target_group: arn,
+            container,
+            port,
+        });
     }
     Ok(bindings)
 }
@@ -611,7 +789,9 @@ pub(super) fn require_fargate(definition: &super::state::TaskDefinition) -> Resu
     if fits {
         Ok(())
     } else {
-        Err(error::invalid("Task definition does not support launch_type FARGATE."))
+        Err(error::invalid(
+            "Task definition does not support launch_type FARGATE.",
+        ))
     }
 }
 
@@ -629,6 +809,8 @@ fn percent(given: i64) -> Result<u32, Error> {
 /// The instant until which checks of a task that started then are not held against it.
 pub(super) fn grace_until(service: &Service, started: Timestamp) -> Timestamp {
     started
-        .saturating_add(jiff::SignedDuration::from_secs(i64::from(service.settings.health_check_grace_period)))
+        .saturating_add(jiff::SignedDuration::from_secs(i64::from(
+            service.settings.health_check_grace_period,
+        )))
         .unwrap_or(started)
 }

@@ -25,7 +25,9 @@ pub(super) fn put_account_setting(
     context: &Context,
     input: api::PutAccountSettingRequest,
 ) -> Result<api::PutAccountSettingResponse, Error> {
-    Ok(api::PutAccountSettingResponse { setting: Some(put(region, context, input.name, input.value)?) })
+    Ok(api::PutAccountSettingResponse {
+        setting: Some(put(region, context, input.name, input.value)?),
+    })
 }
 
 pub(super) fn put_account_setting_default(
@@ -33,7 +35,9 @@ pub(super) fn put_account_setting_default(
     context: &Context,
     input: api::PutAccountSettingDefaultRequest,
 ) -> Result<api::PutAccountSettingDefaultResponse, Error> {
-    Ok(api::PutAccountSettingDefaultResponse { setting: Some(put(region, context, input.name, input.value)?) })
+    Ok(api::PutAccountSettingDefaultResponse {
+        setting: Some(put(region, context, input.name, input.value)?),
+    })
 }
 
 pub(super) fn delete_account_setting(
@@ -42,7 +46,9 @@ pub(super) fn delete_account_setting(
     input: api::DeleteAccountSettingRequest,
 ) -> Result<api::DeleteAccountSettingResponse, Error> {
     region.ecs.settings.remove(input.name.as_str());
-    Ok(api::DeleteAccountSettingResponse { setting: Some(show(context, input.name.as_str(), String::new())) })
+    Ok(api::DeleteAccountSettingResponse {
+        setting: Some(show(context, input.name.as_str(), String::new())),
+    })
 }
 
 pub(super) fn list_account_settings(
@@ -61,14 +67,28 @@ pub(super) fn list_account_settings(
         })
         .filter(|setting| input.value.is_none() || setting.value == input.value)
         .collect();
-    Ok(api::ListAccountSettingsResponse { next_token: None, settings: Some(settings) })
+    Ok(api::ListAccountSettingsResponse {
+        next_token: None,
+        settings: Some(settings),
+    })
 }
 
-fn put(region: &mut Region, context: &Context, name: api::SettingName, value: String) -> Result<api::Setting, Error> {
+fn put(
+    region: &mut Region,
+    context: &Context,
+    name: api::SettingName,
+    value: String,
+) -> Result<api::Setting, Error> {
     if !DEFAULTS.iter().any(|(known, _)| *known == name.as_str()) {
-        return Err(error::invalid(format!("The setting {} is not there.", name.as_str())));
+        return Err(error::invalid(format!(
+            "The setting {} is not there.",
+            name.as_str()
+        )));
     }
-    region.ecs.settings.insert(name.as_str().to_owned(), value.clone());
+    region
+        .ecs
+        .settings
+        .insert(name.as_str().to_owned(), value.clone());
     Ok(show(context, name.as_str(), value))
 }
 

@@ -6,7 +6,9 @@ use wire::Stored;
 use wire::ecs as api;
 use world::{TaskId, VpcId};
 
-use super::state::{Container, DeploymentPlan, Network, Stop, TargetBinding, Task, TaskDefinition, TaskState};
+use super::state::{
+    Container, DeploymentPlan, Network, Stop, TargetBinding, Task, TaskDefinition, TaskState,
+};
 use super::tags::{from_tags, to_tags};
 use super::{cluster, error, page, service, size, task_definition};
 use crate::services::ec2;
@@ -31,26 +33,53 @@ pub(super) struct NewTask<'a> {
 }
 
 /// Makes a task with its interface; it is started as time goes on.
-pub(super) fn create(region: &mut Region, context: &Context, new: NewTask) -> Result<TaskId, Error> {
+pub(super) fn create(
+    region: &mut Region,
+    context: &Context,
+    new: NewTask,
+) -> Result<TaskId, Error> {
     let id = TaskId::new(context.hex(32));
     let network = &new.plan.network;
     let subnet = ec2::subnet::get(region, &new.subnet)?;
     let (vpc, zone) = (subnet.vpc.clone(), subnet.zone.clone());
     let attachment = context.uuid();
-    let arn = context.settings.arn("ecs", format_args!("task/{}/{id}", new.cluster));
+    let arn = context
+        .settings
+        .arn("ecs", format_args!("task/{}/{id}", new.cluster));
     let mut interface = ec2::interface::NewInterface::new(new.subnet.clone());
-    interface.security_groups.clone_from(&network.security_groups);
-    interface.description = context.settings.arn("ecs", format_args!("attachment/{attachment}"));
-    interface.requester = Some(ec2::Requester::owned_by(&context.settings.account, "amazon-aws"));
+    interface
+        .security_groups
+        .clone_from(&network.security_groups);
+    interface.description = context
+        .settings
+        .arn("ecs", format_args!("attachment/{attachment}"));
+    interface.requester = Some(ec2::Requester::owned_by(
+        &context.settings.account,
+        "amazon-aws",
+    ));
     let interface = ec2::interface::create(region, context, interface)?;
     if network.assign_public_ip {
         ec2::address::associate_public(region, context, interface.as_str())?;
     }
     let content = &new.definition.content.0;
-    let cpu = new.overrides.cpu.as_deref().or(content.cpu.as_deref()).and_then(size::cpu).unwrap_or(256);
-    let memory = new.overrides.memory.as_deref().or(content.memory.as_deref()).and_then(size::memory).unwrap_or(512);
+    let cpu = new
+        .overrides
+        .cpu
+        .as_deref()
+        .or(content.cpu.as_deref())
+        .and_then(size::cpu)
+        .unwrap_or(256);
+    let memory = new
+        .overrides
+        .memory
+        .as_deref()
+        .or(content.memory.as_deref())
+        .and_then(size::memory)
+        .unwrap_or(512);
     if !size::fits(cpu, memory) {
-        return Err(error::client("No Fargate configuration exists for given values."));
+        return Err(error::client(
+            "No Fargate configuration exists for given values.",
+        ));
     }
     let containers = content
         .container_definitions
@@ -60,7 +89,10 @@ pub(super) fn create(region: &mut Region, context: &Context, new: NewTask) -> Re
             let container = context.uuid();
             Container {
                 name: one.name.clone().unwrap_or_default(),
-                arn: context.settings.arn("ecs", format_args!("container/{}/{id}/{container}", new.cluster)),
+                arn: context.settings.arn(
+                    "ecs",
+                    format_args!("container/{}/{id}/{container}", new.cluster),
+                ),
                 runtime_id: format!("{id}-{}", context.pick(10, b"0123456789")),
                 image: one.image.clone().unwrap_or_default(),
                 resolved: None,
@@ -71,12 +103,17 @@ pub(super) fn create(region: &mut Region, context: &Context, new: NewTask) -> Re
                 exit_code: None,
                 reason: None,
                 health: None,
-                has_health_check: one.health_check.as_ref().is_some_and(|check| check.command.first().is_some_and(|first| first != "NONE")),
+                has_health_check: one.health_check.as_ref().is_some_and(|check| {
+                    check.command.first().is_some_and(|first| first != "NONE")
+                }),
             }
         })
         .collect();
     let provider = new.plan.launch_type.is_none().then(|| {
-        new.plan.capacity_provider_strategy.first().map(|one| one.0.capacity_provider.clone())
+        new.plan
+            .capacity_provider_strategy
+            .first()
+            .map(|one| one.0.capacity_provider.clone())
     });
     let task = Task {
         id: id.clone(),
@@ -119,11 +156,17 @@ pub(super) fn create(region: &mut Region, context: &Context, new: NewTask) -> Re
     Ok(id)
 }
 
-pub(super) fn run_task(region: &mut Region, context: &Context, input: api::RunTaskRequest) -> Result<api::RunTaskResponse, Error> {
+pub(super) fn run_task(
+    region: &mut Region,
+    context: &Context,
+    input: api::RunTaskRequest,
+) -> Result<api::RunTaskResponse, Error> {
     let cluster = cluster::active(region, input.cluster.as_deref())?.clone();
     let count = input.count.unwrap_or(1);
     if !(1..=MOST_COUNT).contains(&count) {
-        return Err(error::invalid(format!("count must be between 1 and {MOST_COUNT}.")));
+        return Err(error::invalid(format!(
+            "count must be between 1 and {MOST_COUNT}."
+        )));
     }
     let definition = task_definition::active(region, &input.task_definition)?.clone();
     service::require_fargate(&definition)?;
@@ -135,12 +178,18 @@ pub(super) fn run_task(region: &mut Region, context: &Context, input: api::RunTa
     let launch_type = match (input.launch_type, strategy.is_empty()) {
         (Some(launch), _) if launch.as_str() == "FARGATE" => Some("FARGATE".to_owned()),
         (None, false) => None,
-        _ => return Err(error::absent("container instances: give the launch type FARGATE")),
+        _ => {
+            return Err(error::absent(
+                "container instances: give the launch type FARGATE",
+            ));
+        }
     };
     let network: Network = service::network_of_task(region, input.network_configuration.as_ref())?;
     let plan = DeploymentPlan {
         task_definition: definition.arn.clone(),
-        platform_version: input.platform_version.unwrap_or_else(|| "LATEST".to_owned()),
+        platform_version: input
+            .platform_version
+            .unwrap_or_else(|| "LATEST".to_owned()),
         launch_type,
         capacity_provider_strategy: strategy,
         network: network.clone(),
@@ -161,7 +210,10 @@ pub(super) fn run_task(region: &mut Region, context: &Context, input: api::RunTa
             NewTask {
                 cluster: cluster.name.clone(),
                 definition: &definition,
-                group: input.group.clone().unwrap_or_else(|| format!("family:{}", definition.family)),
+                group: input
+                    .group
+                    .clone()
+                    .unwrap_or_else(|| format!("family:{}", definition.family)),
                 started_by: input.started_by.clone(),
                 service: None,
                 plan: &plan,
@@ -175,76 +227,154 @@ pub(super) fn run_task(region: &mut Region, context: &Context, input: api::RunTa
             tasks.push(show(region, task, true));
         }
     }
-    Ok(api::RunTaskResponse { failures: Some(Vec::new()), tasks: Some(tasks) })
+    Ok(api::RunTaskResponse {
+        failures: Some(Vec::new()),
+        tasks: Some(tasks),
+    })
 }
 
-pub(super) fn stop_task(region: &mut Region, context: &Context, input: api::StopTaskRequest) -> Result<api::StopTaskResponse, Error> {
-    let cluster = cluster::active(region, input.cluster.as_deref())?.name.clone();
+pub(super) fn stop_task(
+    region: &mut Region,
+    context: &Context,
+    input: api::StopTaskRequest,
+) -> Result<api::StopTaskResponse, Error> {
+    let cluster = cluster::active(region, input.cluster.as_deref())?
+        .name
+        .clone();
     let id = id_of(&input.task);
-    let found = region.ecs.tasks.get(&id).is_some_and(|task| task.cluster == cluster);
+    let found = region
+        .ecs
+        .tasks
+        .get(&id)
+        .is_some_and(|task| task.cluster == cluster);
     if !found {
         return Err(error::invalid("The referenced task was not found."));
     }
-    stop(region, context, &id, "UserInitiated", input.reason.as_deref().unwrap_or("Task stopped by user"));
-    let task = region.ecs.tasks.get(&id).map(|task| show(region, task, false));
+    stop(
+        region,
+        context,
+        &id,
+        "UserInitiated",
+        input.reason.as_deref().unwrap_or("Task stopped by user"),
+    );
+    let task = region
+        .ecs
+        .tasks
+        .get(&id)
+        .map(|task| show(region, task, false));
     Ok(api::StopTaskResponse { task })
 }
 
 /// Asks a task to end, unless it was asked already.
 pub(super) fn stop(region: &mut Region, context: &Context, id: &str, code: &str, reason: &str) {
-    if region.ecs.tasks.get(id).is_none_or(|task| task.stop.is_some()) {
+    if region
+        .ecs
+        .tasks
+        .get(id)
+        .is_none_or(|task| task.stop.is_some())
+    {
         return;
     }
     if let Some(task) = region.ecs.tasks.get_mut(id) {
-        task.stop = Some(Stop { code: code.to_owned(), reason: reason.to_owned() });
+        task.stop = Some(Stop {
+            code: code.to_owned(),
+            reason: reason.to_owned(),
+        });
         task.stopping_at = Some(context.now);
         task.version += 1;
     }
 }
 
-pub(super) fn describe_tasks(region: &Region, context: &Context, input: api::DescribeTasksRequest) -> Result<api::DescribeTasksResponse, Error> {
-    let cluster = cluster::active(region, input.cluster.as_deref())?.name.clone();
+pub(super) fn describe_tasks(
+    region: &Region,
+    context: &Context,
+    input: api::DescribeTasksRequest,
+) -> Result<api::DescribeTasksResponse, Error> {
+    let cluster = cluster::active(region, input.cluster.as_deref())?
+        .name
+        .clone();
     if input.tasks.is_empty() || input.tasks.len() > 100 {
         return Err(error::invalid("Tasks must hold one to a hundred ids."));
     }
-    let tags = input.include.unwrap_or_default().contains(&api::TaskField::Tags);
+    let tags = input
+        .include
+        .unwrap_or_default()
+        .contains(&api::TaskField::Tags);
     let mut tasks = Vec::new();
     let mut failures = Vec::new();
     for given in &input.tasks {
         let id = id_of(given);
-        match region.ecs.tasks.get(&id).filter(|task| task.cluster == cluster) {
+        match region
+            .ecs
+            .tasks
+            .get(&id)
+            .filter(|task| task.cluster == cluster)
+        {
             Some(task) => tasks.push(show(region, task, tags)),
             None => failures.push(api::Failure {
-                arn: Some(context.settings.arn("ecs", format_args!("task/{cluster}/{id}"))),
+                arn: Some(
+                    context
+                        .settings
+                        .arn("ecs", format_args!("task/{cluster}/{id}")),
+                ),
                 reason: Some("MISSING".to_owned()),
                 detail: None,
             }),
         }
     }
-    Ok(api::DescribeTasksResponse { failures: Some(failures), tasks: Some(tasks) })
+    Ok(api::DescribeTasksResponse {
+        failures: Some(failures),
+        tasks: Some(tasks),
+    })
 }
 
-pub(super) fn list_tasks(region: &Region, _: &Context, input: api::ListTasksRequest) -> Result<api::ListTasksResponse, Error> {
-    let cluster = cluster::active(region, input.cluster.as_deref())?.name.clone();
+pub(super) fn list_tasks(
+    region: &Region,
+    _: &Context,
+    input: api::ListTasksRequest,
+) -> Result<api::ListTasksResponse, Error> {
+    let cluster = cluster::active(region, input.cluster.as_deref())?
+        .name
+        .clone();
     let running = input.desired_status != Some(api::DesiredStatus::Stopped);
-    let service = input.service_name.as_deref().map(|given| given.rsplit('/').next().unwrap_or(given));
+    let service = input
+        .service_name
+        .as_deref()
+        .map(|given| given.rsplit('/').next().unwrap_or(given));
     let arns: Vec<String> = region
         .ecs
         .tasks
         .values()
         .filter(|task| task.cluster == cluster && task.wanted() == running)
-        .filter(|task| service.is_none_or(|name| task.service.as_ref().is_some_and(|(of, _)| of == name)))
+        .filter(|task| {
+            service.is_none_or(|name| task.service.as_ref().is_some_and(|(of, _)| of == name))
+        })
         .filter(|task| {
             input.family.as_ref().is_none_or(|family| {
-                task.task_definition.rsplit('/').next().and_then(|one| one.rsplit_once(':')).is_some_and(|(of, _)| of == family)
+                task.task_definition
+                    .rsplit('/')
+                    .next()
+                    .and_then(|one| one.rsplit_once(':'))
+                    .is_some_and(|(of, _)| of == family)
             })
         })
         .filter(|task| input.started_by.is_none() || task.started_by == input.started_by)
-        .filter(|task| input.launch_type.is_none_or(|launch| task.launch_type.as_deref() == Some(launch.as_str())))
+        .filter(|task| {
+            input
+                .launch_type
+                .is_none_or(|launch| task.launch_type.as_deref() == Some(launch.as_str()))
+        })
         .map(|task| task.arn.clone())
         .collect();
-    let (arns, next) = page::page(arns.into_iter(), input.next_token.as_deref(), input.max_results)?;
-    Ok(api::ListTasksResponse { next_token: next, task_arns: Some(arns) })
+    let (arns, next) = page::page(
+        arns.into_iter(),
+        input.next_token.as_deref(),
+        input.max_results,
+    )?;
+    Ok(api::ListTasksResponse {
+        next_token: next,
+        task_arns: Some(arns),
+    })
 }
 
 pub(super) fn update_task_protection(
@@ -254,18 +384,34 @@ pub(super) fn update_task_protection(
 ) -> Result<api::UpdateTaskProtectionResponse, Error> {
     let minutes = input.expires_in_minutes.unwrap_or(120);
     if !(1..=2880).contains(&minutes) {
-        return Err(error::invalid("expiresInMinutes must be between 1 and 2880."));
+        return Err(error::invalid(
+            "expiresInMinutes must be between 1 and 2880.",
+        ));
     }
-    let until = context.now.saturating_add(jiff::SignedDuration::from_mins(minutes)).unwrap_or(context.now);
+    let until = context
+        .now
+        .saturating_add(jiff::SignedDuration::from_mins(minutes))
+        .unwrap_or(context.now);
     let cluster = cluster::active(region, Some(&input.cluster))?.name.clone();
     let mut failures = Vec::new();
     let mut protected = Vec::new();
     for given in &input.tasks {
         let id = id_of(given);
-        let failure = |reason: &str| api::Failure { arn: Some(given.clone()), reason: Some(reason.to_owned()), detail: None };
-        match region.ecs.tasks.get(&id).filter(|task| task.cluster == cluster) {
+        let failure = |reason: &str| api::Failure {
+            arn: Some(given.clone()),
+            reason: Some(reason.to_owned()),
+            detail: None,
+        };
+        match region
+            .ecs
+            .tasks
+            .get(&id)
+            .filter(|task| task.cluster == cluster)
+        {
             None => failures.push(failure("MISSING")),
-            Some(task) if task.service.is_none() || !task.wanted() => failures.push(failure("TASK_NOT_VALID")),
+            Some(task) if task.service.is_none() || !task.wanted() => {
+                failures.push(failure("TASK_NOT_VALID"))
+            }
             Some(_) => {
                 if let Some(task) = region.ecs.tasks.get_mut(&id) {
                     task.protected_until = input.protection_enabled.then_some(until);
@@ -274,21 +420,38 @@ pub(super) fn update_task_protection(
             }
         }
     }
-    Ok(api::UpdateTaskProtectionResponse { failures: Some(failures), protected_tasks: Some(protected) })
+    Ok(api::UpdateTaskProtectionResponse {
+        failures: Some(failures),
+        protected_tasks: Some(protected),
+    })
 }
 
-pub(super) fn get_task_protection(region: &Region, _: &Context, input: api::GetTaskProtectionRequest) -> Result<api::GetTaskProtectionResponse, Error> {
+pub(super) fn get_task_protection(
+    region: &Region,
+    _: &Context,
+    input: api::GetTaskProtectionRequest,
+) -> Result<api::GetTaskProtectionResponse, Error> {
     let cluster = cluster::active(region, Some(&input.cluster))?.name.clone();
-    let wanted: Option<Vec<String>> = input.tasks.filter(|all| !all.is_empty()).map(|all| all.iter().map(|one| id_of(one)).collect());
+    let wanted: Option<Vec<String>> = input
+        .tasks
+        .filter(|all| !all.is_empty())
+        .map(|all| all.iter().map(|one| id_of(one)).collect());
     let protected = region
         .ecs
         .tasks
         .values()
         .filter(|task| task.cluster == cluster && task.service.is_some())
-        .filter(|task| wanted.as_ref().is_none_or(|ids| ids.contains(&task.id.to_string())))
+        .filter(|task| {
+            wanted
+                .as_ref()
+                .is_none_or(|ids| ids.contains(&task.id.to_string()))
+        })
         .map(show_protection)
         .collect();
-    Ok(api::GetTaskProtectionResponse { failures: Some(Vec::new()), protected_tasks: Some(protected) })
+    Ok(api::GetTaskProtectionResponse {
+        failures: Some(Vec::new()),
+        protected_tasks: Some(protected),
+    })
 }
 
 fn show_protection(task: &Task) -> api::ProtectedTask {
@@ -307,8 +470,14 @@ fn id_of(given: &str) -> String {
 pub(super) fn show(region: &Region, task: &Task, tags: bool) -> api::Task {
     let interface = ec2::interface::get(region, &task.interface).ok();
     let address = interface.map(|one| one.address.to_string());
-    let detail = |name: &str, value: String| api::KeyValuePair { name: Some(name.to_owned()), value: Some(value) };
-    let mut details = vec![detail("subnetId", task.subnet.clone()), detail("networkInterfaceId", task.interface.to_string())];
+    let detail = |name: &str, value: String| api::KeyValuePair {
+        name: Some(name.to_owned()),
+        value: Some(value),
+    };
+    let mut details = vec![
+        detail("subnetId", task.subnet.clone()),
+        detail("networkInterfaceId", task.interface.to_string()),
+    ];
     if let Some(interface) = interface {
         details.push(detail("macAddress", interface.mac.clone()));
         details.push(detail("privateIPv4Address", interface.address.to_string()));
@@ -320,13 +489,20 @@ pub(super) fn show(region: &Region, task: &Task, tags: bool) -> api::Task {
         .map(|one| api::Container {
             container_arn: Some(one.arn.clone()),
             exit_code: one.exit_code.map(i64::from),
-            health_status: one.health.map_or("UNKNOWN", |health| match health {
-                world::event::Health::Unknown => "UNKNOWN",
-                world::event::Health::Healthy => "HEALTHY",
-                world::event::Health::Unhealthy => "UNHEALTHY",
-            }).parse().ok(),
+            health_status: one
+                .health
+                .map_or("UNKNOWN", |health| match health {
+                    world::event::Health::Unknown => "UNKNOWN",
+                    world::event::Health::Healthy => "HEALTHY",
+                    world::event::Health::Unhealthy => "UNHEALTHY",
+                })
+                .parse()
+                .ok(),
             image: Some(one.image.clone()),
-            image_digest: one.resolved.as_ref().map(|image| image.manifest_digest.clone()),
+            image_digest: one
+                .resolved
+                .as_ref()
+                .map(|image| image.manifest_digest.clone()),
             last_status: Some(container_status(task, one).to_owned()),
             name: Some(one.name.clone()),
             network_bindings: Some(Vec::new()),
@@ -345,22 +521,30 @@ pub(super) fn show(region: &Region, task: &Task, tags: bool) -> api::Task {
         attachments: Some(vec![api::Attachment {
             details: Some(details),
             id: Some(task.attachment.clone()),
-            status: Some(match task.status {
-                TaskState::Provisioning => "PRECREATED",
-                TaskState::Stopped => "DELETED",
-                _ => "ATTACHED",
-            }.to_owned()),
+            status: Some(
+                match task.status {
+                    TaskState::Provisioning => "PRECREATED",
+                    TaskState::Stopped => "DELETED",
+                    _ => "ATTACHED",
+                }
+                .to_owned(),
+            ),
             r#type: Some("ElasticNetworkInterface".to_owned()),
         }]),
         attributes: Some(vec![api::Attribute {
-            name: "ecs.cpu-architecture".to_owned(),
+            name: Some("ecs.cpu-architecture".to_owned()),
             value: Some("x86_64".to_owned()),
             ..Default::default()
         }]),
         availability_zone: Some(task.zone.clone()),
         capacity_provider_name: task.capacity_provider.clone(),
-        cluster_arn: region.ecs.clusters.get(&task.cluster).map(|one| one.arn.clone()),
-        connectivity: (task.status >= TaskState::Activating).then_some(api::Connectivity::Connected),
+        cluster_arn: region
+            .ecs
+            .clusters
+            .get(&task.cluster)
+            .map(|one| one.arn.clone()),
+        connectivity: (task.status >= TaskState::Activating)
+            .then_some(api::Connectivity::Connected),
         connectivity_at: task.pull_started_at,
         containers: Some(containers),
         cpu: Some(task.cpu.to_string()),
@@ -385,7 +569,11 @@ pub(super) fn show(region: &Region, task: &Task, tags: bool) -> api::Task {
         stopped_at: task.stopped_at,
         stopped_reason: task.stop.as_ref().map(|stop| stop.reason.clone()),
         stopping_at: task.stopping_at,
-        tags: Some(if tags { to_tags(&task.tags) } else { Vec::new() }),
+        tags: Some(if tags {
+            to_tags(&task.tags)
+        } else {
+            Vec::new()
+        }),
         task_arn: Some(task.arn.clone()),
         task_definition_arn: Some(task.task_definition.clone()),
         version: i64::try_from(task.version).ok(),

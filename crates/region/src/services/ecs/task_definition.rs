@@ -15,10 +15,12 @@ const MOST_STOP_TIMEOUT: i64 = 120;
 pub(super) fn find<'a>(region: &'a Region, given: &str) -> Result<&'a TaskDefinition, Error> {
     let name = given.rsplit('/').next().unwrap_or(given);
     let found = match name.rsplit_once(':') {
-        Some((family, revision)) => revision
-            .parse()
-            .ok()
-            .and_then(|revision: u64| region.ecs.task_definitions.get(&(family.to_owned(), revision))),
+        Some((family, revision)) => revision.parse().ok().and_then(|revision: u64| {
+            region
+                .ecs
+                .task_definitions
+                .get(&(family.to_owned(), revision))
+        }),
         None => region
             .ecs
             .task_definitions
@@ -45,7 +47,9 @@ pub(super) fn register_task_definition(
 ) -> Result<api::RegisterTaskDefinitionResponse, Error> {
     let family = input.family.clone();
     let good = (1..=255).contains(&family.len())
-        && family.chars().all(|one| one.is_ascii_alphanumeric() || one == '-' || one == '_');
+        && family
+            .chars()
+            .all(|one| one.is_ascii_alphanumeric() || one == '-' || one == '_');
     if !good {
         return Err(error::client(
             "Family must be 255 characters or less and may only contain letters, numbers, hyphens and underscores.",
@@ -68,14 +72,28 @@ pub(super) fn register_task_definition(
     }
     let content = api::TaskDefinition {
         compatibilities: Some(compatibilities),
-        container_definitions: Some(input.container_definitions.into_iter().map(filled).collect()),
-        cpu: input.cpu.as_deref().and_then(size::cpu).map(|units| units.to_string()),
+        container_definitions: Some(
+            input
+                .container_definitions
+                .into_iter()
+                .map(filled)
+                .collect(),
+        ),
+        cpu: input
+            .cpu
+            .as_deref()
+            .and_then(size::cpu)
+            .map(|units| units.to_string()),
         enable_fault_injection: input.enable_fault_injection,
         ephemeral_storage: input.ephemeral_storage,
         execution_role_arn: input.execution_role_arn,
         family: Some(family.clone()),
         ipc_mode: input.ipc_mode,
-        memory: input.memory.as_deref().and_then(size::memory).map(|mib| mib.to_string()),
+        memory: input
+            .memory
+            .as_deref()
+            .and_then(size::memory)
+            .map(|mib| mib.to_string()),
         network_mode: input.network_mode,
         pid_mode: input.pid_mode,
         placement_constraints: Some(input.placement_constraints.unwrap_or_default()),
@@ -118,7 +136,10 @@ pub(super) fn describe_task_definition(
         .unwrap_or_default()
         .contains(&api::TaskDefinitionField::Tags)
         .then(|| to_tags(&row.tags));
-    Ok(api::DescribeTaskDefinitionResponse { tags, task_definition: Some(show(row)) })
+    Ok(api::DescribeTaskDefinitionResponse {
+        tags,
+        task_definition: Some(show(row)),
+    })
 }
 
 pub(super) fn deregister_task_definition(
@@ -128,7 +149,9 @@ pub(super) fn deregister_task_definition(
 ) -> Result<api::DeregisterTaskDefinitionResponse, Error> {
     let name = input.task_definition.rsplit('/').next().unwrap_or_default();
     if !name.contains(':') {
-        return Err(error::invalid("The specified task definition does not have a revision."));
+        return Err(error::invalid(
+            "The specified task definition does not have a revision.",
+        ));
     }
     let key = key_of(find(region, name)?);
     let row = region
@@ -141,7 +164,9 @@ pub(super) fn deregister_task_definition(
     }
     row.status = DefinitionStatus::Inactive;
     row.deregistered_at = Some(context.now);
-    Ok(api::DeregisterTaskDefinitionResponse { task_definition: Some(show(row)) })
+    Ok(api::DeregisterTaskDefinitionResponse {
+        task_definition: Some(show(row)),
+    })
 }
 
 pub(super) fn delete_task_definitions(
@@ -191,7 +216,12 @@ pub(super) fn list_task_definitions(
         .task_definitions
         .values()
         .filter(|row| row.status == status)
-        .filter(|row| input.family_prefix.as_ref().is_none_or(|family| *family == row.family))
+        .filter(|row| {
+            input
+                .family_prefix
+                .as_ref()
+                .is_none_or(|family| *family == row.family)
+        })
         .map(|row| row.arn.clone())
         .collect();
     if input.sort == Some(api::SortOrder::Desc) {
@@ -202,8 +232,15 @@ pub(super) fn list_task_definitions(
         });
     }
     arns.sort();
-    let (arns, next) = page::page(arns.into_iter(), input.next_token.as_deref(), input.max_results)?;
-    Ok(api::ListTaskDefinitionsResponse { next_token: next, task_definition_arns: Some(arns) })
+    let (arns, next) = page::page(
+        arns.into_iter(),
+        input.next_token.as_deref(),
+        input.max_results,
+    )?;
+    Ok(api::ListTaskDefinitionsResponse {
+        next_token: next,
+        task_definition_arns: Some(arns),
+    })
 }
 
 pub(super) fn list_task_definition_families(
@@ -230,7 +267,10 @@ pub(super) fn list_task_definition_families(
         input.next_token.as_deref(),
         input.max_results,
     )?;
-    Ok(api::ListTaskDefinitionFamiliesResponse { families: Some(families), next_token: next })
+    Ok(api::ListTaskDefinitionFamiliesResponse {
+        families: Some(families),
+        next_token: next,
+    })
 }
 
 fn key_of(row: &TaskDefinition) -> (String, u64) {
@@ -284,16 +324,22 @@ fn check(input: &api::RegisterTaskDefinitionRequest) -> Result<(), Error> {
             return Err(error::client("Container.name should not be null or empty."));
         }
         if container.image.as_deref().unwrap_or_default().is_empty() {
-            return Err(error::client("Container.image should not be null or empty."));
+            return Err(error::client(
+                "Container.image should not be null or empty.",
+            ));
         }
         if !names.insert(name.clone()) {
-            return Err(error::client(format!("Container name '{name}' is not unique.")));
+            return Err(error::client(format!(
+                "Container name '{name}' is not unique."
+            )));
         }
         essential |= container.essential.unwrap_or(true);
         check_container(container, &name, fargate)?;
     }
     if !essential {
-        return Err(error::client("At least one container in a task definition must be marked as essential."));
+        return Err(error::client(
+            "At least one container in a task definition must be marked as essential.",
+        ));
     }
     for container in &input.container_definitions {
         for dependency in container.depends_on.as_deref().unwrap_or_default() {
@@ -306,9 +352,15 @@ fn check(input: &api::RegisterTaskDefinitionRequest) -> Result<(), Error> {
         }
     }
     if start_order(&input.container_definitions).is_none() {
-        return Err(error::client("Container dependencies must not form a cycle."));
+        return Err(error::client(
+            "Container dependencies must not form a cycle.",
+        ));
     }
-    if fargate { check_fargate(input) } else { Ok(()) }
+    if fargate {
+        check_fargate(input)
+    } else {
+        Ok(())
+    }
 }
 
 fn check_fargate(input: &api::RegisterTaskDefinitionRequest) -> Result<(), Error> {
@@ -318,18 +370,32 @@ fn check_fargate(input: &api::RegisterTaskDefinitionRequest) -> Result<(), Error
         ));
     }
     let (Some(cpu), Some(memory)) = (&input.cpu, &input.memory) else {
-        return Err(error::client("Fargate requires that 'cpu' and 'memory' be defined at the task level."));
+        return Err(error::client(
+            "Fargate requires that 'cpu' and 'memory' be defined at the task level.",
+        ));
     };
-    let valid = size::cpu(cpu).zip(size::memory(memory)).is_some_and(|(cpu, memory)| size::fits(cpu, memory));
+    let valid = size::cpu(cpu)
+        .zip(size::memory(memory))
+        .is_some_and(|(cpu, memory)| size::fits(cpu, memory));
     if !valid {
-        return Err(error::client("No Fargate configuration exists for given values."));
+        return Err(error::client(
+            "No Fargate configuration exists for given values.",
+        ));
     }
     if let Some(platform) = &input.runtime_platform {
-        if platform.operating_system_family.as_ref().is_some_and(|family| family.as_str() != "LINUX") {
+        if platform
+            .operating_system_family
+            .as_ref()
+            .is_some_and(|family| family.as_str() != "LINUX")
+        {
             return Err(error::absent("Windows tasks"));
         }
     }
-    if input.volumes.as_ref().is_some_and(|volumes| !volumes.is_empty()) {
+    if input
+        .volumes
+        .as_ref()
+        .is_some_and(|volumes| !volumes.is_empty())
+    {
         return Err(error::absent("volumes of tasks"));
     }
     if input.proxy_configuration.is_some() {
@@ -341,20 +407,32 @@ fn check_fargate(input: &api::RegisterTaskDefinitionRequest) -> Result<(), Error
     Ok(())
 }
 
-fn check_container(container: &api::ContainerDefinition, name: &str, fargate: bool) -> Result<(), Error> {
+fn check_container(
+    container: &api::ContainerDefinition,
+    name: &str,
+    fargate: bool,
+) -> Result<(), Error> {
     for mapping in container.port_mappings.as_deref().unwrap_or_default() {
         let port = mapping.container_port.unwrap_or_default();
         if !(1..=65535).contains(&port) {
-            return Err(error::client(format!("Container port of container '{name}' must be between 1 and 65535.")));
+            return Err(error::client(format!(
+                "Container port of container '{name}' must be between 1 and 65535."
+            )));
         }
-        if fargate && mapping.host_port.is_some_and(|host| host != 0 && host != port) {
+        if fargate
+            && mapping
+                .host_port
+                .is_some_and(|host| host != 0 && host != port)
+        {
             return Err(error::client(
                 "When networkMode=awsvpc, the host ports and container ports in port mappings must match.",
             ));
         }
     }
     if let Some(check) = &container.health_check {
-        let within = |value: Option<i64>, least, most| value.is_none_or(|value| (least..=most).contains(&value));
+        let within = |value: Option<i64>, least, most| {
+            value.is_none_or(|value| (least..=most).contains(&value))
+        };
         if !(within(check.interval, 5, 300)
             && within(check.timeout, 2, 60)
             && within(check.retries, 1, 10)
@@ -364,8 +442,13 @@ fn check_container(container: &api::ContainerDefinition, name: &str, fargate: bo
                 "The health check of container '{name}' must have interval 5-300, timeout 2-60, retries 1-10 and startPeriod 0-300."
             )));
         }
-        if !matches!(check.command.first().map(String::as_str), Some("CMD" | "CMD-SHELL" | "NONE")) {
-            return Err(error::client("The health check command must start with CMD, CMD-SHELL or NONE."));
+        if !matches!(
+            check.command.first().map(String::as_str),
+            Some("CMD" | "CMD-SHELL" | "NONE")
+        ) {
+            return Err(error::client(
+                "The health check command must start with CMD, CMD-SHELL or NONE.",
+            ));
         }
     }
     for secret in container.secrets.as_deref().unwrap_or_default() {
@@ -378,16 +461,54 @@ fn check_container(container: &api::ContainerDefinition, name: &str, fargate: bo
     }
     let refused: [(&str, bool); 8] = [
         ("privileged", container.privileged == Some(true)),
-        ("links", container.links.as_ref().is_some_and(|all| !all.is_empty())),
-        ("extraHosts", container.extra_hosts.as_ref().is_some_and(|all| !all.is_empty())),
-        ("dnsServers", container.dns_servers.as_ref().is_some_and(|all| !all.is_empty())),
-        ("dnsSearchDomains", container.dns_search_domains.as_ref().is_some_and(|all| !all.is_empty())),
-        ("disableNetworking", container.disable_networking == Some(true)),
-        ("dockerSecurityOptions", container.docker_security_options.as_ref().is_some_and(|all| !all.is_empty())),
-        ("resourceRequirements", container.resource_requirements.as_ref().is_some_and(|all| !all.is_empty())),
+        (
+            "links",
+            container.links.as_ref().is_some_and(|all| !all.is_empty()),
+        ),
+        (
+            "extraHosts",
+            container
+                .extra_hosts
+                .as_ref()
+                .is_some_and(|all| !all.is_empty()),
+        ),
+        (
+            "dnsServers",
+            container
+                .dns_servers
+                .as_ref()
+                .is_some_and(|all| !all.is_empty()),
+        ),
+        (
+            "dnsSearchDomains",
+            container
+                .dns_search_domains
+                .as_ref()
+                .is_some_and(|all| !all.is_empty()),
+        ),
+        (
+            "disableNetworking",
+            container.disable_networking == Some(true),
+        ),
+        (
+            "dockerSecurityOptions",
+            container
+                .docker_security_options
+                .as_ref()
+                .is_some_and(|all| !all.is_empty()),
+        ),
+        (
+            "resourceRequirements",
+            container
+                .resource_requirements
+                .as_ref()
+                .is_some_and(|all| !all.is_empty()),
+        ),
     ];
     if let Some((field, _)) = refused.iter().find(|(_, given)| *given) {
-        return Err(error::client(format!("Fargate does not support '{field}'.")));
+        return Err(error::client(format!(
+            "Fargate does not support '{field}'."
+        )));
     }
     let added = container
         .linux_parameters
@@ -396,10 +517,17 @@ fn check_container(container: &api::ContainerDefinition, name: &str, fargate: bo
         .and_then(|one| one.add.as_deref())
         .unwrap_or_default();
     if added.iter().any(|one| one != "SYS_PTRACE") {
-        return Err(error::client("Fargate only supports adding the capability 'SYS_PTRACE'."));
+        return Err(error::client(
+            "Fargate only supports adding the capability 'SYS_PTRACE'.",
+        ));
     }
-    if container.stop_timeout.is_some_and(|seconds| !(0..=MOST_STOP_TIMEOUT).contains(&seconds)) {
-        return Err(error::client(format!("Fargate supports a stopTimeout of up to {MOST_STOP_TIMEOUT} seconds.")));
+    if container
+        .stop_timeout
+        .is_some_and(|seconds| !(0..=MOST_STOP_TIMEOUT).contains(&seconds))
+    {
+        return Err(error::client(format!(
+            "Fargate supports a stopTimeout of up to {MOST_STOP_TIMEOUT} seconds."
+        )));
     }
     if let Some(log) = &container.log_configuration {
         if log.log_driver.as_str() != "awslogs" {
@@ -408,14 +536,24 @@ fn check_container(container: &api::ContainerDefinition, name: &str, fargate: bo
         let options = log.options.clone().unwrap_or_default();
         for option in ["awslogs-group", "awslogs-region", "awslogs-stream-prefix"] {
             if !options.contains_key(option) {
-                return Err(error::client(format!("Log driver awslogs requires options: {option}")));
+                return Err(error::client(format!(
+                    "Log driver awslogs requires options: {option}"
+                )));
             }
         }
     }
-    if container.restart_policy.as_ref().is_some_and(|policy| policy.enabled) {
+    if container
+        .restart_policy
+        .as_ref()
+        .is_some_and(|policy| policy.enabled)
+    {
         return Err(error::absent("container restart policies"));
     }
-    if container.environment_files.as_ref().is_some_and(|all| !all.is_empty()) {
+    if container
+        .environment_files
+        .as_ref()
+        .is_some_and(|all| !all.is_empty())
+    {
         return Err(error::absent("environment files"));
     }
     if container.repository_credentials.is_some() {
@@ -438,7 +576,8 @@ pub(super) fn start_order(containers: &[api::ContainerDefinition]) -> Option<Vec
                     .iter()
                     .all(|dependency| {
                         order.iter().any(|done| {
-                            containers[*done].name.as_deref() == Some(dependency.container_name.as_str())
+                            containers[*done].name.as_deref()
+                                == Some(dependency.container_name.as_str())
                         })
                     })
         })?;
