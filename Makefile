@@ -1,0 +1,41 @@
+# The few verbs of this repository; `make` alone lists them.
+
+TARGET := x86_64-unknown-linux-gnu
+STATIC := target/static/$(TARGET)/image/links
+
+.PHONY: help up down destroy test check unit infra build image packages
+
+help: ## What there is
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+up: packages build image ## Start the region, apply every stack, print the addresses
+	target/release/terrella up
+
+down: ## Stop the region; everything is kept
+	target/release/terrella down
+
+destroy: ## Stop the region and remove all it kept
+	target/release/terrella destroy --yes
+
+test: packages check unit infra ## All that CI checks
+
+check: ## Format, lints, licences
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- --deny warnings
+	cargo deny --locked check bans licenses sources
+
+unit: ## Tests of the crates, against real namespaces, PostgreSQL and clients
+	cargo nextest run --workspace --locked
+
+infra: ## Tests of the Terraform, offline
+	scripts/terraform infra/test.sh
+
+build: ## The command line
+	cargo build --release --locked --package terrella
+
+image: ## The backend as a static binary, from which its image is made
+	cargo build --locked --package links --profile image --target $(TARGET) --target-dir target/static \
+	  --config 'target.$(TARGET).rustflags=["-C","target-feature=+crt-static"]'
+
+packages: ## System packages and tools that the rest needs
+	scripts/packages
