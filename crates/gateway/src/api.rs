@@ -19,7 +19,15 @@ impl Gateway {
         body: Bytes,
     ) -> Response<Bytes> {
         let request_id = request_id();
-        let request = RequestParts::new(parts, &body);
+        // The signature is over the body as it was sent.
+        let plain = match wire::decompress(&parts.headers, &body, MOST_BODY) {
+            Ok(plain) => plain,
+            Err(error) => {
+                let kind = wire::protocol_of(service, &RequestParts::new(parts, &body));
+                return wire::render_error(kind, service, None, &error, &request_id);
+            }
+        };
+        let request = RequestParts::new(parts, &plain);
         let (kind, operation) = match wire::route(&request, service) {
             Ok(routed) => routed,
             Err(error) => {

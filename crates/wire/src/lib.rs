@@ -26,7 +26,7 @@ mod xml;
 pub use error::{Error, Fault};
 pub use generated::*;
 pub use protocol::{parse, protocol_of, render, render_error, route};
-pub use request::RequestParts;
+pub use request::{RequestParts, decompress};
 pub use schema::{Kind, Location, Member, OperationSchema, ProtocolKind, Schema, ServiceSchema};
 pub use shape::{Operation, Shape, ShapeError, Stored, Unit, same};
 pub use validate::{ValidationFailure, validate, validate_input};
