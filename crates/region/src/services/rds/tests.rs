@@ -1258,3 +1258,65 @@ fn a_failed_server_is_told() {
         "the world tries again"
     );
 }
+
+#[test]
+fn a_rotation_that_cannot_be_done_is_tried_again_later() {
+    use wire::kms;
+    let mut bench = bench();
+    let key = bench
+        .call::<kms::op::CreateKey>("kms", kms::CreateKeyRequest::default())
+        .expect("it is made")
+        .key_metadata
+        .and_then(|key| key.key_id)
+        .expect("it has an id");
+    let managed = api::CreateDBInstanceMessage {
+        master_user_password: None,
+        manage_master_user_password: Some(true),
+        master_user_secret_kms_key_id: Some(key.clone()),
+        ..request("links")
+    };
+    let one = running(&mut bench, managed);
+    let arn = one
+        .master_user_secret
+        .and_then(|one| one.secret_arn)
+        .expect("there is one");
+    let value = |bench: &Bench| {
+        let world = bench.world();
+        world
+            .databases
+            .values()
+            .next()
+            .expect("it is there")
+            .master_password
+            .reveal()
+            .to_owned()
+    };
+    let before = value(&bench);
+    let disable = kms::DisableKeyRequest {
+        key_id: key.clone(),
+    };
+    bench
+        .call::<kms::op::DisableKey>("kms", disable)
+        .expect("it is disabled");
+    bench.pass(SignedDuration::from_hours(7 * 24 + 2));
+    assert_eq!(value(&bench), before, "server and secret stay together");
+    let enable = kms::EnableKeyRequest { key_id: key };
+    bench
+        .call::<kms::op::EnableKey>("kms", enable)
+        .expect("it is enabled");
+    bench.pass(SignedDuration::from_hours(2));
+    let after = value(&bench);
+    assert_ne!(after, before);
+    let input = secretsmanager::GetSecretValueRequest {
+        secret_id: arn,
+        ..Default::default()
+    };
+    let told = bench
+        .call::<secretsmanager::op::GetSecretValue>("secretsmanager", input)
+        .expect("it is there");
+    assert!(
+        told.secret_string
+            .expect("it is text")
+            .contains(&serde_json::json!(after).to_string())
+    );
+}

@@ -88,6 +88,16 @@ pub fn delete(region: &mut Region, arn: &str) {
     }
 }
 
+/// Puts off a rotation that could not be done now, as when the secret's key is disabled.
+pub fn postpone(region: &mut Region, context: &Context, arn: &str) {
+    let name = secret::resolve(region, arn).map(|row| row.name.clone());
+    if let Some(row) = name.and_then(|name| region.secretsmanager.secrets.get_mut(&name))
+        && let Some(rotation) = row.rotation.as_mut()
+    {
+        rotation.next_at = Some(context.now + SignedDuration::from_hours(1));
+    }
+}
+
 /// When the secret has to get its next value; a moment that has passed means now.
 pub fn due(region: &Region, arn: &str) -> Option<Timestamp> {
     let rotation = secret::resolve(region, arn)?.rotation.as_ref()?;

@@ -516,19 +516,27 @@ fn maintain(region: &mut Region, context: &Context, row: &Instance) {
             change(region, id, |row| row.changed_at = context.now);
         }
     }
-    let due = row
-        .secret
-        .as_ref()
-        .and_then(|secret| managed::due(region, &secret.arn));
-    if due.is_some_and(|at| at <= context.now) && password::rotate(region, context, id).is_ok() {
-        event::of_instance(
-            region,
-            context,
-            row,
-            "configuration change",
-            "Reset master credentials",
-        );
+    let Some(secret) = &row.secret else {
+        return;
+    };
+    if managed::due(region, &secret.arn).is_none_or(|at| at > context.now) {
+        return;
     }
+    let (category, text) = match password::rotate(region, context, id) {
+        Ok(()) => (
+            "configuration change",
+            "Reset master credentials".to_owned(),
+        ),
+        Err(error) => {
+            managed::postpone(region, context, &secret.arn);
+            let text = format!(
+                "The master password could not be rotated: {}",
+                error.message
+            );
+            ("failure", text)
+        }
+    };
+    event::of_instance(region, context, row, category, &text);
 }
 
 fn waits(row: &Instance) -> bool {
