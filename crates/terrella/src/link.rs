@@ -121,11 +121,20 @@ fn keep_log(engine: &Engine, batch: &LogBatch) -> Result<()> {
     let addition = stream::Addition {
         first: first.at,
         last: last.at,
-        bytes: batch.lines.iter().map(|line| line.message.len() as u64 + 26).sum(),
+        bytes: batch
+            .lines
+            .iter()
+            .map(|line| line.message.len() as u64 + 26)
+            .sum(),
     };
-    let touched = engine.write(Caller::Service { principal: "ecs-tasks.amazonaws.com" }, |region, context| {
-        stream::touch(region, context, &batch.group, &batch.stream, addition, true)
-    });
+    let touched = engine.write(
+        Caller::Service {
+            principal: "ecs-tasks.amazonaws.com",
+        },
+        |region, context| {
+            stream::touch(region, context, &batch.group, &batch.stream, addition, true)
+        },
+    );
     if let Err(error) = touched {
         // The group was deleted under a task that goes on writing: its lines are kept, unseen.
         tracing::debug!(%error, group = batch.group, "a log stream could not be told of its events");

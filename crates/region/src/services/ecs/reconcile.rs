@@ -617,8 +617,8 @@ fn note_failures(region: &mut Region, context: &Context, key: &(String, String))
             && failures >= scheduler::breaker_threshold(desired)
         {
             row.rollout = Rollout::Failed;
-            row.rollout_reason =
-                "ECS deployment circuit breaker: tasks failed to start.".to_owned();
+            "ECS deployment circuit breaker: tasks failed to start."
+                .clone_into(&mut row.rollout_reason);
             let text =
                 format!("(deployment {deployment}) deployment failed: tasks failed to start.");
             service::tell(service, context, &text);

@@ -158,7 +158,7 @@ pub(super) fn update_service(
         let definition = task_definition::active(region, given)?;
         require_fargate(definition)?;
         anew |= definition.arn != plan.task_definition;
-        plan.task_definition = definition.arn.clone();
+        plan.task_definition.clone_from(&definition.arn);
     }
     if let Some(network) = &input.network_configuration {
         let network = read_network(region, Some(network))?;
@@ -613,7 +613,7 @@ fn read_settings(
         // Enabled for new services where it can work. (botocore `CreateService`)
         rebalancing: input
             .availability_zone_rebalancing
-            .map_or(true, |one| one == api::AvailabilityZoneRebalancing::Enabled),
+            .is_none_or(|one| one == api::AvailabilityZoneRebalancing::Enabled),
         enable_execute_command: input.enable_execute_command.unwrap_or(false),
         enable_managed_tags: input.enable_ecs_managed_tags.unwrap_or(false),
         propagate_tags: input

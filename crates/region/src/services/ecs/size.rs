@@ -5,7 +5,7 @@
 /// Whether Fargate has this combination of CPU units and MiB.
 pub(super) fn fits(cpu: u32, memory: u32) -> bool {
     let steps = |from: u32, to: u32, step: u32| {
-        memory % 1024 == 0 && {
+        memory.is_multiple_of(1024) && {
             let gib = memory / 1024;
             (from..=to).contains(&gib) && (gib - from).is_multiple_of(step)
         }
@@ -18,7 +18,7 @@ pub(super) fn fits(cpu: u32, memory: u32) -> bool {
         4096 => steps(8, 30, 1),
         8192 => steps(16, 60, 4),
         16384 => steps(32, 120, 8),
-        32768 => [60, 120, 244].contains(&(memory / 1024)) && memory % 1024 == 0,
+        32768 => [60, 120, 244].contains(&(memory / 1024)) && memory.is_multiple_of(1024),
         _ => false,
     }
 }

@@ -81,7 +81,7 @@ pub struct Service {
 }
 
 /// The most events a service keeps. (botocore `Service.events`)
-pub const MOST_EVENTS: usize = 100;
+pub(super) const MOST_EVENTS: usize = 100;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ServiceStatus {

@@ -410,7 +410,7 @@ pub(super) fn update_task_protection(
         {
             None => failures.push(failure("MISSING")),
             Some(task) if task.service.is_none() || !task.wanted() => {
-                failures.push(failure("TASK_NOT_VALID"))
+                failures.push(failure("TASK_NOT_VALID"));
             }
             Some(_) => {
                 if let Some(task) = region.ecs.tasks.get_mut(&id) {

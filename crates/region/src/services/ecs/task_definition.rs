@@ -382,14 +382,12 @@ fn check_fargate(input: &api::RegisterTaskDefinitionRequest) -> Result<(), Error
             "No Fargate configuration exists for given values.",
         ));
     }
-    if let Some(platform) = &input.runtime_platform {
-        if platform
-            .operating_system_family
-            .as_ref()
-            .is_some_and(|family| family.as_str() != "LINUX")
-        {
-            return Err(error::absent("Windows tasks"));
-        }
+    let family = input
+        .runtime_platform
+        .as_ref()
+        .and_then(|platform| platform.operating_system_family);
+    if family.is_some_and(|family| family.as_str() != "LINUX") {
+        return Err(error::absent("Windows tasks"));
     }
     if input
         .volumes
