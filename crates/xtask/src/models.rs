@@ -32,7 +32,13 @@ const CORRECTIONS: &[(&str, &str, &[&str])] = &[
     (
         "ec2",
         "AttachmentStatus",
-        &["attaching", "attached", "detaching", "detached", "available"],
+        &[
+            "attaching",
+            "attached",
+            "detaching",
+            "detached",
+            "available",
+        ],
     ),
     // The answer is `nat_gateway`.
     ("ec2", "NetworkInterfaceType", &["natGateway=nat_gateway"]),
