@@ -8,6 +8,7 @@ mod api;
 mod inside;
 pub mod keys;
 mod logs;
+mod registry;
 mod route;
 pub mod s3;
 mod server;

@@ -21,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::api::{MOST_BODY, announced_too_large, request_id};
 use crate::inside::Given;
+use crate::registry::Registry;
 use crate::route::{Target, target};
 use crate::sigv4::Verifier;
 use crate::tls::Authority;
@@ -51,6 +52,7 @@ struct Inner {
     engine: Arc<Engine>,
     verifier: Verifier,
     s3: S3Service,
+    registry: Registry,
     tls: TlsAcceptor,
     given: Given,
 }
@@ -69,6 +71,7 @@ impl Gateway {
             }
         };
         let s3 = crate::s3::service(&engine, data).map_err(folder("the store of objects"))?;
+        let registry = Registry::open(&engine, data).map_err(folder("the registry of images"))?;
         let tls = Authority::open(data)
             .and_then(|authority| authority.server_config())
             .map_err(folder("the certificate authority"))?;
@@ -76,6 +79,7 @@ impl Gateway {
             engine,
             verifier: Verifier::default(),
             s3,
+            registry,
             tls: TlsAcceptor::from(Arc::new(tls)),
             given: Given::default(),
         })))
@@ -195,10 +199,12 @@ impl Gateway {
                 };
                 whole(self.call(service, &parts, bytes).await)
             }
-            Target::Registry => whole(plain(
-                StatusCode::NOT_IMPLEMENTED,
-                "The image registry is not there yet.\n",
-            )),
+            Target::Registry => {
+                self.0
+                    .registry
+                    .answer(Request::from_parts(parts, body))
+                    .await
+            }
             Target::Absent => whole(plain(
                 StatusCode::NOT_IMPLEMENTED,
                 "{\"__type\":\"NotImplemented\",\"message\":\"This service is not there: see docs/differences.md for the services that are.\"}\n",

@@ -1,0 +1,1 @@
+//! ECR as its callers see it.
