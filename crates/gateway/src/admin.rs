@@ -4,6 +4,8 @@
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
+use region::Region;
+use region::services::elbv2;
 use serde_json::json;
 
 use crate::server::Gateway;
@@ -27,6 +29,21 @@ impl Gateway {
                     "region": self.engine().settings().region,
                 }),
             ),
+            (&Method::GET, "/_terrella/endpoints") => answer(
+                StatusCode::OK,
+                &self.engine().read(|region, _| endpoints(region)),
+            ),
+            (&Method::GET, "/_terrella/status") => {
+                let (world, _) = self.engine().world();
+                let mut status = self.engine().read(|region, _| endpoints(region));
+                status["counts"] = json!({
+                    "networks": world.vpcs.len(),
+                    "tasks": world.tasks.len(),
+                    "databases": world.databases.len(),
+                    "balancers": world.balancers.len(),
+                });
+                answer(StatusCode::OK, &status)
+            }
             (&Method::POST, "/_terrella/reset") => {
                 let engine = std::sync::Arc::clone(self.engine());
                 match tokio::task::spawn_blocking(move || engine.reset()).await {
@@ -47,6 +64,38 @@ impl Gateway {
             ),
         }
     }
+}
+
+/// What the machine's own user can reach.
+fn endpoints(region: &Region) -> serde_json::Value {
+    let listeners: Vec<_> = elbv2::endpoints(region)
+        .into_iter()
+        .map(|one| {
+            json!({
+                "balancer": one.balancer,
+                "port": one.port,
+                "protocol": one.protocol,
+                "address": one.address,
+                "failure": one.failure,
+                "host": one.host,
+            })
+        })
+        .collect();
+    let databases: Vec<_> = region
+        .rds
+        .instances
+        .values()
+        .map(|one| {
+            json!({
+                "name": one.name,
+                "status": one.status.name(),
+                "user": one.master_username,
+                "database": one.database_name,
+                "local": one.local(),
+            })
+        })
+        .collect();
+    json!({"listeners": listeners, "databases": databases})
 }
 
 fn answer(status: StatusCode, body: &serde_json::Value) -> Response<Bytes> {

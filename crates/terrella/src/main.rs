@@ -1,12 +1,21 @@
 //! The command line: an AWS region on this machine.
 
+mod client;
+mod inspect;
 mod link;
+mod pack;
+mod remove;
+mod running;
 mod serve;
+mod stacks;
+mod terraform;
+mod up;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 
 /// An AWS region on one Linux machine.
@@ -29,6 +38,38 @@ struct Arguments {
 enum Command {
     /// Run the region alone, in the foreground.
     Serve(serve::Arguments),
+    /// Start the region and apply the infrastructure to it.
+    Up(up::Arguments),
+    /// Show what runs and where it answers.
+    Status {
+        /// For scripts.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what the region logs about itself.
+    Logs {
+        /// Go on until Ctrl-C.
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Print what AWS's tools need to reach the region: `eval "$(terrella env)"`.
+    Env {
+        /// For scripts.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Build the service's image from its static binary and print its digest.
+    Image(pack::Arguments),
+    /// Run a program inside the region's networks.
+    Exec(inspect::Exec),
+    /// End everything that runs; what was applied is there again after the next start.
+    Down,
+    /// End everything that runs and remove all that the region kept.
+    Destroy {
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
     /// A part of the region that it starts by itself.
     #[command(hide = true, disable_help_flag = true)]
     Machine {
@@ -42,13 +83,31 @@ fn main() -> ExitCode {
     let done = match arguments.command {
         // It makes namespaces, which only a process with one thread can: nothing may run before.
         Command::Machine { arguments } => return machine::main(&arguments),
-        Command::Serve(serve) => serve::run(&arguments.data_dir, &serve),
+        command => std::path::absolute(&arguments.data_dir)
+            .context("the data folder cannot be found")
+            .and_then(|data| run(&data, command)),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("terrella: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(data: &Path, command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Serve(arguments) => serve::run(data, &arguments)?,
+        Command::Up(arguments) => up::run(data, &arguments)?,
+        Command::Status { json } => inspect::status(data, json)?,
+        Command::Logs { follow } => inspect::logs(data, follow)?,
+        Command::Env { json } => inspect::env(data, json)?,
+        Command::Image(arguments) => pack::run(data, &arguments)?,
+        Command::Exec(arguments) => return inspect::exec(data, arguments),
+        Command::Down => remove::down(data)?,
+        Command::Destroy { yes } => remove::destroy(data, yes)?,
+        Command::Machine { arguments } => return Ok(machine::main(&arguments)),
+    }
+    Ok(ExitCode::SUCCESS)
 }

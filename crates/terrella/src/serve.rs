@@ -12,6 +12,7 @@ use region::Settings;
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::link;
+use crate::running::{Claim, Served};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -29,6 +30,9 @@ pub(crate) struct Arguments {
     /// Serve the APIs only: nothing that is applied runs.
     #[arg(long)]
     no_machine: bool,
+    /// Leave the session and terminal of whoever starts this, as `up` does.
+    #[arg(long, hide = true)]
+    detached: bool,
     /// End everything when the process that started this one ends. For tests.
     #[arg(long, hide = true)]
     die_with_parent: bool,
@@ -48,6 +52,9 @@ pub(crate) fn run(data: &Path, arguments: &Arguments) -> Result<()> {
             arguments.account
         );
     }
+    if arguments.detached {
+        nix::unistd::setsid().context("the session cannot be left: this process leads one")?;
+    }
     let data = std::path::absolute(data).context("the data folder cannot be found")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -58,6 +65,7 @@ pub(crate) fn run(data: &Path, arguments: &Arguments) -> Result<()> {
 }
 
 async fn serve(data: &Path, arguments: &Arguments) -> Result<()> {
+    let claim = Claim::take(data)?;
     let wanted = SocketAddr::new(arguments.address, arguments.port);
     let listener = TcpListener::bind(wanted).await.with_context(|| {
         format!(
@@ -90,6 +98,12 @@ async fn serve(data: &Path, arguments: &Arguments) -> Result<()> {
             arguments.die_with_parent,
         ));
     }
+    claim.say(&Served {
+        pid: i32::try_from(std::process::id()).context("this process has no number")?,
+        address,
+        account: arguments.account.clone(),
+        region: arguments.region.clone(),
+    })?;
     let mut out = std::io::stdout();
     // Whoever started this waits for the line; if nobody reads it, that is no reason to stop.
     let _ = writeln!(

@@ -1,0 +1,239 @@
+//! `terrella status`, `env`, `logs` and `exec`.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use machine::client::{Place, Program};
+use serde_json::{Value, json};
+
+use crate::client::{self, ACCESS_KEY, SECRET_KEY};
+use crate::running::{self, Served};
+
+pub(crate) fn status(data: &Path, as_json: bool) -> Result<()> {
+    let Some(served) = running::find(data)? else {
+        if as_json {
+            println!("{}", json!({"running": false}));
+        } else {
+            println!("no region runs on {}", data.display());
+        }
+        return Ok(());
+    };
+    let (health, said) = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("no thread could be started")?
+        .block_on(async {
+            let health = client::get(&served, "/_terrella/health").await?;
+            let said = client::get(&served, "/_terrella/status").await?;
+            Ok::<_, anyhow::Error>((health, said))
+        })?;
+    let mut all = json!({
+        "running": true,
+        "pid": served.pid,
+        "endpoint": served.url(),
+        "health": health,
+    });
+    if let (Some(all), Value::Object(said)) = (all.as_object_mut(), said) {
+        all.extend(said);
+    }
+    if as_json {
+        println!("{all}");
+    } else {
+        print!("{}", described(&served, &all));
+    }
+    Ok(())
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    value[name].as_str()
+}
+
+fn each<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    value[name].as_array().into_iter().flatten()
+}
+
+fn described(served: &Served, all: &Value) -> String {
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "region {} of account {} at {}: {}",
+        served.region,
+        served.account,
+        served.url(),
+        text(&all["health"], "status").unwrap_or("no health")
+    );
+    if let Some(counts) = all["counts"].as_object() {
+        let list: Vec<String> = counts
+            .iter()
+            .map(|(name, count)| format!("{count} {name}"))
+            .collect();
+        let _ = writeln!(out, "{}", list.join(", "));
+    }
+    for one in each(all, "listeners") {
+        let balancer = text(one, "balancer").unwrap_or_default();
+        let place = match (text(one, "address"), text(one, "failure")) {
+            (Some(address), _) => {
+                let scheme = text(one, "protocol")
+                    .unwrap_or_default()
+                    .to_ascii_lowercase();
+                let port = address.rsplit_once(':').map_or("", |(_, port)| port);
+                let host = text(one, "host").unwrap_or_default();
+                format!("{scheme}://{address} or {scheme}://{host}:{port}")
+            }
+            (None, Some(failure)) => format!("not published: {failure}"),
+            (None, None) => "not published yet".to_owned(),
+        };
+        let _ = writeln!(out, "{balancer}:{}: {place}", one["port"]);
+    }
+    for one in each(all, "databases") {
+        let name = text(one, "name").unwrap_or_default();
+        let status = text(one, "status").unwrap_or_default();
+        let _ = write!(out, "database {name}: {status}");
+        if let (Some(local), Some(user)) = (text(one, "local"), text(one, "user")) {
+            let database = text(one, "database").unwrap_or("postgres");
+            let _ = write!(out, ": psql \"{local} user={user} dbname={database}\"");
+        }
+        out.push('\n');
+    }
+    out
+}
+
+pub(crate) fn env(data: &Path, as_json: bool) -> Result<()> {
+    let served = running::needed(data)?;
+    if as_json {
+        let all: serde_json::Map<String, Value> = variables(&served)
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), Value::from(value)))
+            .collect();
+        println!("{}", Value::from(all));
+    } else {
+        print!("{}", exports(&served));
+    }
+    Ok(())
+}
+
+fn variables(served: &Served) -> [(&'static str, String); 5] {
+    [
+        ("AWS_ENDPOINT_URL", served.url()),
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
+        ("AWS_REGION", served.region.clone()),
+        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+    ]
+}
+
+fn exports(served: &Served) -> String {
+    variables(served)
+        .iter()
+        .fold(String::new(), |mut text, (name, value)| {
+            let _ = writeln!(text, "export {name}='{}'", value.replace('\'', r"'\''"));
+            text
+        })
+}
+
+pub(crate) fn logs(data: &Path, follow: bool) -> Result<()> {
+    let path = running::log_file(data);
+    let mut file = File::open(&path).with_context(|| {
+        format!(
+            "{} could not be opened; only a region started by `terrella up` writes one",
+            path.display()
+        )
+    })?;
+    let mut out = std::io::stdout().lock();
+    let mut bytes = Vec::new();
+    loop {
+        bytes.clear();
+        file.read_to_end(&mut bytes)
+            .with_context(|| format!("{} could not be read", path.display()))?;
+        // Whoever reads may have seen enough.
+        if out.write_all(&bytes).and_then(|()| out.flush()).is_err() || !follow {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Exec {
+    /// The network interface behind which it runs; the region's internet when not given.
+    #[arg(long)]
+    interface: Option<String>,
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+}
+
+pub(crate) fn exec(data: &Path, arguments: Exec) -> Result<ExitCode> {
+    let place = match arguments.interface {
+        Some(interface) => Place::Interface(interface.into()),
+        None => Place::Internet,
+    };
+    let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+    let status = machine::client::exec(
+        &machine::host::Paths::new(data),
+        &Program::new(place, arguments.command),
+        [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()],
+    )
+    .map_err(|error| anyhow::anyhow!(machine::chain(&error)))?;
+    Ok(ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn served() -> Served {
+        Served {
+            pid: 7,
+            address: std::net::SocketAddr::from(([127, 0, 0, 1], 4566)),
+            account: "000000000000".into(),
+            region: "eu-central-1".into(),
+        }
+    }
+
+    #[test]
+    fn what_tools_need() {
+        assert_eq!(
+            exports(&served()),
+            "export AWS_ENDPOINT_URL='http://127.0.0.1:4566'\n\
+             export AWS_ACCESS_KEY_ID='test'\n\
+             export AWS_SECRET_ACCESS_KEY='test'\n\
+             export AWS_REGION='eu-central-1'\n\
+             export AWS_EC2_METADATA_DISABLED='true'\n"
+        );
+    }
+
+    #[test]
+    fn a_status_names_every_address() {
+        let all = json!({
+            "health": {"status": "ok"},
+            "counts": {"balancers": 1, "databases": 1, "networks": 1, "tasks": 2},
+            "listeners": [
+                {"balancer": "links-dev", "port": 80, "protocol": "HTTP",
+                 "address": "127.0.0.1:8080", "failure": null, "host": "links-dev.localhost"},
+                {"balancer": "other", "port": 81, "protocol": "HTTP",
+                 "address": null, "failure": "the port is taken", "host": "other.localhost"},
+            ],
+            "databases": [
+                {"name": "links-dev", "status": "available", "user": "links",
+                 "database": "links", "local": "host=/x port=5432"},
+                {"name": "new", "status": "creating", "user": "links",
+                 "database": null, "local": null},
+            ],
+        });
+        assert_eq!(
+            described(&served(), &all),
+            "region eu-central-1 of account 000000000000 at http://127.0.0.1:4566: ok\n\
+             1 balancers, 1 databases, 1 networks, 2 tasks\n\
+             links-dev:80: http://127.0.0.1:8080 or http://links-dev.localhost:8080\n\
+             other:81: not published: the port is taken\n\
+             database links-dev: available: psql \"host=/x port=5432 user=links dbname=links\"\n\
+             database new: creating\n"
+        );
+    }
+}

@@ -1,0 +1,203 @@
+//! `terrella up`: the region, and the infrastructure in it.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use image::{Credentials, Reference};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::running::Served;
+use crate::stacks::{Backend, Stack, in_order};
+use crate::terraform::Terraform;
+use crate::{client, inspect, pack, running};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The environment whose values are applied.
+    #[arg(long, default_value = "dev")]
+    env: String,
+    /// The folder with `stacks` and `environments`.
+    #[arg(long, default_value = "infra")]
+    infra: PathBuf,
+    /// The service's static binary.
+    #[arg(long, default_value = pack::BINARY)]
+    image_binary: PathBuf,
+    /// The port of a region that has to be started; 0 takes any that is free.
+    #[arg(long, default_value_t = 4566)]
+    port: u16,
+    /// For scripts: what `status --json` says, at the end.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Ctrl-C, and being asked to end.
+pub(crate) struct Interrupt {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupt {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    pub(crate) async fn pressed(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// Does something that can be left at any point.
+    async fn or<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            done = work => done,
+            () = self.pressed() => {
+                bail!("interrupted; `terrella up` goes on from what is there")
+            }
+        }
+    }
+}
+
+pub(crate) fn run(data: &Path, arguments: &Arguments) -> Result<()> {
+    let infra = std::path::absolute(&arguments.infra).context("the folder cannot be found")?;
+    let backend = Backend::of(&infra.join("environments").join(&arguments.env))?;
+    let stacks = in_order(&infra.join("stacks"))?;
+    if stacks.iter().any(needs_image) {
+        pack::check(&arguments.image_binary)?;
+    }
+    let begun = Instant::now();
+    let served = if let Some(served) = running::find(data)? {
+        if served.region != backend.region {
+            bail!(
+                "the region that runs is {}, and the environment {} is for {}: end it with \
+                 `terrella down`, or choose another --data-dir",
+                served.region,
+                arguments.env,
+                backend.region
+            );
+        }
+        served
+    } else {
+        let step = Step::begin("region");
+        let served = running::start(data, arguments.port, &backend.region)?;
+        step.done();
+        served
+    };
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("no thread could be started")?
+        .block_on(apply(data, &infra, arguments, &backend, &stacks, &served))?;
+    eprintln!("everything is up after {} s", begun.elapsed().as_secs());
+    inspect::status(data, arguments.json)
+}
+
+async fn apply(
+    data: &Path,
+    infra: &Path,
+    arguments: &Arguments,
+    backend: &Backend,
+    stacks: &[Stack],
+    served: &Served,
+) -> Result<()> {
+    let mut interrupt = Interrupt::new()?;
+    interrupt
+        .or(client::get(served, "/_terrella/health"))
+        .await
+        .context("the region does not answer")?;
+    interrupt
+        .or(client::create_bucket(served, &backend.bucket))
+        .await?;
+    let terraform = Terraform::new(data, infra, &arguments.env, served)?;
+    let mut repository = None;
+    for stack in stacks {
+        let mut variables = BTreeMap::new();
+        if stack.variables.contains("tls_only") {
+            // There is no TLS between Terraform and the region.
+            variables.insert("tls_only", "false".to_owned());
+        }
+        if needs_image(stack) {
+            let repository = repository.as_deref().with_context(|| {
+                format!(
+                    "the stack {} needs an image, and no stack that it reads has an output \
+                     `repository_url`",
+                    stack.name
+                )
+            })?;
+            let step = Step::begin("image");
+            let digest = interrupt
+                .or(image(data, &arguments.image_binary, repository, served))
+                .await?;
+            step.done();
+            variables.insert("image", digest);
+        }
+        let step = Step::begin(&stack.name);
+        terraform.init(stack, &mut interrupt).await?;
+        terraform.apply(stack, &variables, &mut interrupt).await?;
+        step.done();
+        if stack.outputs.contains("repository_url") {
+            repository = Some(
+                interrupt
+                    .or(terraform.output(stack, "repository_url"))
+                    .await?,
+            );
+        }
+    }
+    Ok(())
+}
+
+fn needs_image(stack: &Stack) -> bool {
+    stack.variables.contains("image")
+}
+
+/// Builds the image, pushes it and says its digest.
+async fn image(data: &Path, binary: &Path, repository: &str, served: &Served) -> Result<String> {
+    let (_, name) = repository
+        .split_once('/')
+        .with_context(|| format!("{repository:?} is not the address of a repository"))?;
+    let layout = pack::layout(data);
+    let (file, folder) = (binary.to_owned(), layout.clone());
+    let built = tokio::task::spawn_blocking(move || pack::build(&file, &folder)).await??;
+    // Tags cannot be set twice, so each image has its own.
+    let tag = built.manifest_digest.replace(':', "-");
+    let reference: Reference = format!("{}/{name}:{tag}", served.reached_at())
+        .parse()
+        .context("the image cannot be named")?;
+    let credentials = Credentials {
+        username: client::ACCESS_KEY.to_owned(),
+        password: client::SECRET_KEY.to_owned(),
+    };
+    image::push(&layout, &reference, Some(&credentials))
+        .await
+        .with_context(|| format!("the image could not be pushed to {reference}"))?;
+    Ok(built.manifest_digest)
+}
+
+/// A line that says what is done, and how long it took.
+struct Step(Instant);
+
+impl Step {
+    fn begin(name: &str) -> Self {
+        eprint!("  {name:<10} ");
+        let _ = std::io::stderr().flush();
+        Self(Instant::now())
+    }
+
+    fn done(self) {
+        eprintln!("{:6.1} s", self.0.elapsed().as_secs_f64());
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        eprintln!("failed");
+    }
+}
