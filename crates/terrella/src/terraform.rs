@@ -152,6 +152,8 @@ impl Terraform {
             );
         if let Some(configuration) = &self.configuration {
             command.env(CONFIGURATION, configuration);
+        } else if !names_configuration() {
+            command.env_remove(CONFIGURATION);
         }
         command
     }
@@ -227,9 +229,14 @@ fn program() -> Result<PathBuf> {
         )
 }
 
+/// Whether the caller has a configuration that is there.
+fn names_configuration() -> bool {
+    std::env::var_os(CONFIGURATION).is_some_and(|path| Path::new(&path).exists())
+}
+
 /// The configuration that Terraform is to use; `None` for its own.
 fn configuration(data: &Path) -> Result<Option<PathBuf>> {
-    if std::env::var_os(CONFIGURATION).is_some_and(|path| Path::new(&path).exists()) {
+    if names_configuration() {
         return Ok(None);
     }
     let mirror = match std::env::var_os(MIRROR) {
