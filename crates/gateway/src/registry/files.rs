@@ -11,7 +11,7 @@ use ring::digest::{Context, SHA256};
 use tokio::io::AsyncWriteExt;
 
 /// How long an upload may lie still before it is given up.
-const STILL: Duration = Duration::from_secs(3600);
+const STILL: Duration = Duration::from_hours(1);
 /// Uploads under way at a time.
 const MOST_UPLOADS: usize = 1000;
 
