@@ -3,7 +3,7 @@
 TARGET := x86_64-unknown-linux-gnu
 STATIC := target/static/$(TARGET)/image/links
 
-.PHONY: help up down destroy test check unit infra build image packages
+.PHONY: help up down destroy test check licences unit infra build image packages
 
 help: ## What there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -19,9 +19,11 @@ destroy: ## Stop the region and remove all it kept
 
 test: packages check unit infra ## All that CI checks
 
-check: ## Format, lints, licences
+check: ## Format and lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
+
+licences: ## What we link is free for everyone (needs cargo-deny)
 	cargo deny --locked check bans licenses sources
 
 unit: ## Tests of the crates, against real namespaces, PostgreSQL and clients
