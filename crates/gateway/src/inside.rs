@@ -25,7 +25,7 @@ const RENEWED_BEFORE: SignedDuration = SignedDuration::from_mins(15);
 pub(crate) struct Given(Mutex<BTreeMap<String, (Timestamp, Value)>>);
 
 impl Gateway {
-    pub(crate) async fn from_task(
+    pub(crate) async fn answer_task(
         &self,
         parts: &Parts,
         via: &Via,

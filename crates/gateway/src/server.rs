@@ -174,9 +174,16 @@ impl Gateway {
     }
 
     async fn handle(&self, request: Request<Incoming>, via: &Via) -> Response<Body> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        // HTTP/2 has the host in `:authority`; signatures and S3 want it as a header.
+        if !parts.headers.contains_key(http::header::HOST)
+            && let Some(authority) = parts.uri.authority()
+            && let Ok(host) = authority.as_str().parse()
+        {
+            parts.headers.insert(http::header::HOST, host);
+        }
         if via.via == Way::Task {
-            return whole(self.from_task(&parts, via, &self.0.given).await);
+            return whole(self.answer_task(&parts, via, &self.0.given).await);
         }
         match target(&parts) {
             Target::Admin => whole(self.administer(&parts, via).await),
