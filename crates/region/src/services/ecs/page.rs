@@ -1,10 +1,9 @@
-//! Lists in pages.
+//! Lists in pages, within ECS's bounds and with its errors.
 
 use super::error;
 use crate::Error;
 
-/// The page of `items` that `token` asks for, and the token of the next one. Tokens name the item
-/// a page begins with, so a list that changes between two pages skips and repeats nothing else.
+/// The page of ascending `items` that `token` asks for, and the token of the next one.
 pub(super) fn page(
     items: impl Iterator<Item = String>,
     token: Option<&str>,
@@ -17,18 +16,9 @@ pub(super) fn page(
             .filter(|most| (1..=100).contains(most))
             .ok_or_else(|| error::invalid("maxResults must be between 1 and 100."))?,
     };
-    let from = token
-        .filter(|token| !token.is_empty())
-        .map(|token| {
-            hex::decode(token)
-                .ok()
-                .and_then(|bytes| String::from_utf8(bytes).ok())
-                .ok_or_else(|| error::invalid("Invalid token."))
-        })
-        .transpose()?;
-    let mut rest = items.skip_while(|item| from.as_ref().is_some_and(|from| item < from));
-    let page: Vec<String> = rest.by_ref().take(most).collect();
-    Ok((page, rest.next().map(hex::encode)))
+    let page = crate::page::page(items, String::clone, token, most)
+        .map_err(|_| error::invalid("Invalid token."))?;
+    Ok((page.items, page.next))
 }
 
 #[cfg(test)]
