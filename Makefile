@@ -3,7 +3,7 @@
 TARGET := x86_64-unknown-linux-gnu
 STATIC := target/static/$(TARGET)/image/links
 
-.PHONY: help up down destroy test check licences unit infra build image packages
+.PHONY: help up down destroy test check licences unit tour infra build image packages
 
 help: ## What there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ down: ## Stop the region; everything is kept
 destroy: ## Stop the region and remove all it kept
 	target/release/terrella destroy --yes
 
-test: packages check unit infra ## All that CI checks
+test: packages check unit tour infra ## All that CI checks
 
 check: ## Format and lints
 	cargo fmt --all --check
@@ -28,6 +28,10 @@ licences: ## What we link is free for everyone (needs cargo-deny)
 
 unit: ## Tests of the crates, against real namespaces, PostgreSQL and clients
 	cargo nextest run --workspace --locked
+
+tour: ## Tours of the services by AWS's clients for Python and the command line
+	cargo build --locked --package terrella
+	tests/tour/run
 
 infra: ## Tests of the Terraform, offline
 	scripts/terraform infra/test.sh
