@@ -42,3 +42,8 @@ output "log_group_name" {
   description = "Name of the log group."
   value       = aws_cloudwatch_log_group.this.name
 }
+
+output "scaling" {
+  description = "Bounds of the number of tasks; null where it stays."
+  value       = var.scaling == null ? null : { min_tasks = var.scaling.min_tasks, max_tasks = var.scaling.max_tasks }
+}

@@ -166,6 +166,58 @@ variable "desired_count" {
   }
 }
 
+# Scaling
+
+variable "scaling" {
+  description = "How the number of tasks follows the load: bounds, average CPU in percent to hold, seconds between two steps out and two steps in. With office_hours there are no tasks from close until open (hh:mm, Monday to Friday), nor on weekends. Null for a number that stays."
+  type = object({
+    min_tasks          = number
+    max_tasks          = number
+    cpu_target         = optional(number, 60)
+    scale_out_cooldown = optional(number, 60)
+    scale_in_cooldown  = optional(number, 300)
+    office_hours = optional(object({
+      open     = optional(string, "08:00")
+      close    = optional(string, "18:00")
+      timezone = optional(string, "UTC")
+    }))
+  })
+  default = null
+
+  validation {
+    condition = var.scaling == null || try(
+      var.scaling.min_tasks >= 1 && var.scaling.max_tasks >= var.scaling.min_tasks &&
+      floor(var.scaling.min_tasks) == var.scaling.min_tasks && floor(var.scaling.max_tasks) == var.scaling.max_tasks,
+      false,
+    )
+    error_message = "min_tasks is a whole number from 1 (no tasks have no CPU to follow) and max_tasks one that is not less."
+  }
+
+  validation {
+    condition     = var.scaling == null || try(var.scaling.cpu_target >= 10 && var.scaling.cpu_target <= 90, false)
+    error_message = "cpu_target is between 10 and 90 percent: above it tasks are full before others have come."
+  }
+
+  validation {
+    condition = var.scaling == null || try(alltrue([
+      for seconds in [var.scaling.scale_out_cooldown, var.scaling.scale_in_cooldown] : seconds >= 0 && seconds <= 3600 && floor(seconds) == seconds
+    ]), false)
+    error_message = "Cooldowns are 0 to 3600 whole seconds."
+  }
+
+  validation {
+    condition = try(var.scaling.office_hours, null) == null || try(alltrue([
+      for time in [var.scaling.office_hours.open, var.scaling.office_hours.close] : can(regex("^([01][0-9]|2[0-3]):[0-5][0-9]$", time))
+    ]) && tonumber(replace(var.scaling.office_hours.open, ":", "")) < tonumber(replace(var.scaling.office_hours.close, ":", "")), false)
+    error_message = "open and close are times of one day as in 08:00 and 18:00, open before close."
+  }
+
+  validation {
+    condition     = try(var.scaling.office_hours, null) == null || can(regex("^(UTC|[A-Z][A-Za-z_]+(/[A-Z][A-Za-z_-]+)+)$", var.scaling.office_hours.timezone))
+    error_message = "timezone is UTC or a name as in Europe/Berlin."
+  }
+}
+
 # Network
 
 variable "subnet_ids" {

@@ -71,6 +71,7 @@ module "service" {
   memory           = var.memory
   cpu_architecture = var.cpu_architecture
   desired_count    = var.desired_count
+  scaling          = var.scaling
 
   environment = merge(var.environment_variables, {
     DATABASE_HOST    = local.database.host

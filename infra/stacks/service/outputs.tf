@@ -77,3 +77,8 @@ output "log_group_name" {
   description = "Name of the log group."
   value       = module.service.log_group_name
 }
+
+output "scaling" {
+  description = "Bounds of the number of tasks; null where it stays."
+  value       = module.service.scaling
+}

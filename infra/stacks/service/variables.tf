@@ -60,6 +60,29 @@ variable "desired_count" {
   nullable    = false
 }
 
+variable "scaling" {
+  description = "How the number of tasks follows the load, and the clock where office_hours are asked for; null for a number that stays."
+  type = object({
+    min_tasks          = number
+    max_tasks          = number
+    cpu_target         = optional(number, 60)
+    scale_out_cooldown = optional(number, 60)
+    scale_in_cooldown  = optional(number, 300)
+    office_hours = optional(object({
+      open     = optional(string, "08:00")
+      close    = optional(string, "18:00")
+      timezone = optional(string, "UTC")
+    }))
+  })
+  default = null
+
+  # The one place that knows production by its name: no value can put it to bed.
+  validation {
+    condition     = try(var.scaling.office_hours, null) == null || !startswith(var.environment, "prod")
+    error_message = "Production does not close: office_hours are for the other environments."
+  }
+}
+
 variable "cpu" {
   description = "CPU of a task, in 1024ths of a core."
   type        = number

@@ -71,3 +71,30 @@ run "refuses_image_that_moves_and_database_without_tls" {
 
   expect_failures = [var.image, var.database_sslmode]
 }
+
+run "refuses_office_hours_in_production" {
+  command = plan
+
+  variables {
+    image       = "v1.2.3"
+    environment = "prod"
+    scaling     = { min_tasks = 3, max_tasks = 12, office_hours = {} }
+  }
+
+  expect_failures = [var.scaling]
+}
+
+run "office_hours_elsewhere" {
+  command = plan
+
+  variables {
+    image       = "v1.2.3"
+    environment = "stage"
+    scaling     = { min_tasks = 2, max_tasks = 6, office_hours = {} }
+  }
+
+  assert {
+    condition     = output.scaling == { min_tasks = 2, max_tasks = 6 }
+    error_message = "Other environments may close."
+  }
+}
