@@ -156,3 +156,17 @@ def every(client, operation, member, size=None, **arguments):
         **arguments, **({"PaginationConfig": {"PageSize": size}} if size else {})
     )
     return [item for page in pages for item in page.get(member, [])]
+
+
+class Network:
+    """A VPC with a subnet in each zone, an internet gateway and a security group, by boto3."""
+
+    def __init__(self, ec2):
+        self.vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        self.subnets = [
+            ec2.create_subnet(VpcId=self.vpc, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=zone)["Subnet"]["SubnetId"]
+            for number, zone in enumerate(ZONES)
+        ]
+        self.gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        ec2.attach_internet_gateway(InternetGatewayId=self.gateway, VpcId=self.vpc)
+        self.group = ec2.create_security_group(GroupName="web", Description="web", VpcId=self.vpc)["GroupId"]

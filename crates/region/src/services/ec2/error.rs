@@ -65,6 +65,7 @@ not_found! {
     security_group_rule: "InvalidSecurityGroupRuleId.NotFound", "The security group rule ID '{}' does not exist";
     route_table: "InvalidRouteTableID.NotFound", "The routeTable ID '{}' does not exist";
     association: "InvalidAssociationID.NotFound", "The association ID '{}' does not exist";
+    gateway: "InvalidGatewayID.NotFound", "The gateway ID '{}' does not exist";
     internet_gateway: "InvalidInternetGatewayID.NotFound", "The internetGateway ID '{}' does not exist";
     nat_gateway: "NatGatewayNotFound", "NAT gateway {} was not found";
     allocation: "InvalidAllocationID.NotFound", "The allocation ID '{}' does not exist";

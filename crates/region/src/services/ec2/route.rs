@@ -71,7 +71,7 @@ fn target(region: &Region, vpc: &str, targets: Targets) -> Result<RouteTarget, E
             .ec2
             .internet_gateways
             .get(&id)
-            .ok_or_else(|| error::internet_gateway(&id))?;
+            .ok_or_else(|| error::gateway(&id))?;
         if gateway.vpc.as_deref() != Some(vpc) {
             return Err(elsewhere(&format!("network gateway {id}")));
         }

@@ -11,7 +11,6 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("containerInsights", "disabled"),
     ("containerInstanceLongArnFormat", "enabled"),
     ("defaultLogDriverMode", "non-blocking"),
-    ("dualStackIPv6", "enabled"),
     ("fargateFIPSMode", "disabled"),
     ("fargateTaskRetirementWaitPeriod", "7"),
     ("guardDutyActivate", "off"),

@@ -90,10 +90,7 @@ fn targets_that_are_refused() {
             default_route("rtb-0", &foreign),
             "InvalidRouteTableID.NotFound",
         ),
-        (
-            default_route(&table, "igw-0"),
-            "InvalidInternetGatewayID.NotFound",
-        ),
+        (default_route(&table, "igw-0"), "InvalidGatewayID.NotFound"),
         (
             default_route(&table, "nat-0"),
             "InvalidNatGatewayID.NotFound",
