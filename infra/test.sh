@@ -57,6 +57,13 @@ for stack in "$here"/stacks/*/; do
     [[ -d $here/stacks/$read_stack ]] || fail "stacks/$stack reads the state of $read_stack, which is no stack"
   done < <(sed -nE 's|^ *key +=.*"(.*)/terraform\.tfstate"$|\1|p' "$here/stacks/$stack/main.tf")
 
+  # Rights follow who reads whose state, so bootstrap has to know it right.
+  if [[ $stack != bootstrap ]]; then
+    reads=$(sed -nE 's|^ *key +=.*"(.*)/terraform\.tfstate"$|\1|p' "$here/stacks/$stack/main.tf" | sort | sed 's/.*/"&"/' | paste -sd, | sed 's/,/, /g')
+    grep -Eq "^ *$stack += \[$reads\]$" "$here/stacks/bootstrap/main.tf" ||
+      fail "stacks/bootstrap/main.tf has to say in state_reads that $stack reads [$reads]"
+  fi
+
   for environment in "$here"/environments/*/; do
     values=$environment$stack.tfvars
     [[ -f $values ]] || fail "$(basename "$environment") has no values for $stack: $values is missing"

@@ -184,7 +184,14 @@ mod tests {
         let stacks = in_order(&infra().join("stacks")).expect("they are in order");
         assert_eq!(
             names(&stacks),
-            ["bootstrap", "network", "database", "registry", "service"]
+            [
+                "bootstrap",
+                "domain",
+                "network",
+                "database",
+                "registry",
+                "service"
+            ]
         );
         let with = |name: &str| {
             names(&stacks)
@@ -195,6 +202,7 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         assert_eq!(with("tls_only"), ["bootstrap"]);
+        assert_eq!(with("monthly_budget"), ["bootstrap"]);
         assert_eq!(with("image"), ["service"]);
         assert_eq!(with("repository_url"), ["registry"]);
     }

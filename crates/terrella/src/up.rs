@@ -123,6 +123,10 @@ async fn apply(
             // There is no TLS between Terraform and the region.
             variables.insert("tls_only", "false".to_owned());
         }
+        if stack.variables.contains("monthly_budget") {
+            // AWS Budgets is not one of the region's services: nothing here costs anything.
+            variables.insert("monthly_budget", "0".to_owned());
+        }
         if needs_image(stack) {
             let repository = repository.as_deref().with_context(|| {
                 format!(

@@ -10,5 +10,5 @@ deletion_protection   = true
 final_snapshot        = true
 
 log_exports          = ["postgresql", "upgrade"]
-log_retention_days   = 90
+log_retention_days   = 365
 performance_insights = true

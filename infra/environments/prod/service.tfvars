@@ -3,7 +3,7 @@ desired_count       = 3
 cpu                 = 512
 memory              = 1024
 deletion_protection = true
-log_retention_days  = 90
+log_retention_days  = 365
 
 deregistration_delay = 30
 container_insights   = "enabled"

@@ -18,6 +18,11 @@ output "dns_name" {
   value       = aws_lb.this.dns_name
 }
 
+output "url" {
+  description = "Address to open."
+  value       = format("%s://%s", local.https ? "https" : "http", var.domain == null ? aws_lb.this.dns_name : var.domain.name)
+}
+
 output "zone_id" {
   description = "Hosted zone of that name, for alias records."
   value       = aws_lb.this.zone_id

@@ -69,6 +69,25 @@ variable "ssl_policy" {
   }
 }
 
+variable "domain" {
+  description = "Name that people type and the hosted zone that it is in; null where there is none. Needs a certificate."
+  type = object({
+    name    = string
+    zone_id = string
+  })
+  default = null
+
+  validation {
+    condition     = var.domain == null || try(can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", var.domain.name)) && can(regex("^Z[A-Z0-9]+$", var.domain.zone_id)), false)
+    error_message = "Give a name as in links.example.com and the id (Z...) of its hosted zone."
+  }
+
+  validation {
+    condition     = var.domain == null || var.certificate_arn != null
+    error_message = "A name that people type is served with a certificate: give certificate_arn, too."
+  }
+}
+
 variable "idle_timeout" {
   description = "Seconds after which a silent connection is closed."
   type        = number
@@ -86,6 +105,20 @@ variable "deletion_protection" {
   type        = bool
   default     = true
   nullable    = false
+}
+
+variable "access_logs" {
+  description = "Bucket for a record of every request, and what its keys begin with; null for none. The bucket must let load balancers write."
+  type = object({
+    bucket = string
+    prefix = string
+  })
+  default = null
+
+  validation {
+    condition     = var.access_logs == null || try(length(var.access_logs.bucket) >= 3 && can(regex("^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$", var.access_logs.prefix)) && !strcontains(var.access_logs.prefix, "AWSLogs"), false)
+    error_message = "Give a bucket and a prefix without slashes at its ends and without AWSLogs, which AWS adds."
+  }
 }
 
 # Targets

@@ -46,6 +46,11 @@ output "secret_arn" {
   depends_on = [aws_secretsmanager_secret_version.this]
 }
 
+output "allocated_storage" {
+  description = "GiB that the instances began with."
+  value       = var.allocated_storage
+}
+
 output "kms_key_arn" {
   description = "Key that encrypts the secret; null for AWS's own."
   value       = var.kms_key_arn

@@ -196,7 +196,7 @@ variable "secret_recovery_days" {
 }
 
 variable "kms_key_arn" {
-  description = "KMS key that encrypts storage, logs, insights and secret; null for AWS's own keys. Changing it replaces the instance."
+  description = "KMS key that encrypts storage, insights and secret; null for AWS's own keys. Changing it replaces the instance."
   type        = string
   default     = null
 
@@ -314,6 +314,17 @@ variable "log_retention_days" {
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
     error_message = "CloudWatch Logs keeps 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 days."
+  }
+}
+
+variable "logs_kms_key_arn" {
+  description = "KMS key that encrypts exported logs, and lets CloudWatch Logs use it; null for CloudWatch's own."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.logs_kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.logs_kms_key_arn))
+    error_message = "Give the ARN of a KMS key (arn:aws:kms:<region>:<account>:key/<id>), not an alias or a bare id."
   }
 }
 

@@ -1,10 +1,11 @@
 terraform {
   required_version = ">= 1.11.0, < 2.0.0"
 
-  # Bucket and region come from the environment's backend.hcl at init.
+  # Bucket and region come from the environment's backend.hcl at init. No
+  # `encrypt`: it would ask for S3's own key by name and so pass by the bucket's
+  # default, which is a key of ours.
   backend "s3" {
     key          = "bootstrap/terraform.tfstate"
-    encrypt      = true
     use_lockfile = true
   }
 

@@ -1,5 +1,15 @@
 # The database, in the private subnets of the network.
 
+data "terraform_remote_state" "bootstrap" {
+  backend = "s3"
+
+  config = {
+    bucket = var.bucket
+    key    = "bootstrap/terraform.tfstate"
+    region = var.region
+  }
+}
+
 data "terraform_remote_state" "network" {
   backend = "s3"
 
@@ -11,7 +21,8 @@ data "terraform_remote_state" "network" {
 }
 
 locals {
-  network = data.terraform_remote_state.network.outputs
+  bootstrap = data.terraform_remote_state.bootstrap.outputs
+  network   = data.terraform_remote_state.network.outputs
 }
 
 # A new one in every run and in no state and no plan; written only when the
@@ -57,4 +68,7 @@ module "database" {
   log_exports          = var.log_exports
   log_retention_days   = var.log_retention_days
   performance_insights = var.performance_insights
+
+  kms_key_arn      = local.bootstrap.kms_key_arns.data
+  logs_kms_key_arn = local.bootstrap.kms_key_arns.telemetry
 }

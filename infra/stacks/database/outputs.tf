@@ -38,7 +38,12 @@ output "secret_arn" {
   value       = module.database.secret_arn
 }
 
+output "allocated_storage" {
+  description = "GiB that the instances began with."
+  value       = module.database.allocated_storage
+}
+
 output "kms_key_arn" {
-  description = "Key that encrypts the secret; null for AWS's own."
+  description = "Key that encrypts the secret."
   value       = module.database.kms_key_arn
 }

@@ -83,13 +83,6 @@ variable "interface_endpoints" {
   nullable    = false
 }
 
-variable "balancer_ports" {
-  description = "Ports of the load balancer that are open to the internet."
-  type        = set(number)
-  default     = [80]
-  nullable    = false
-}
-
 variable "flow_log_retention_days" {
   description = "Days for which flow logs are kept; null for no flow logs."
   type        = number

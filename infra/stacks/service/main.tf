@@ -1,5 +1,15 @@
 # The load balancer and the tasks behind it: what a deployment changes.
 
+data "terraform_remote_state" "bootstrap" {
+  backend = "s3"
+
+  config = {
+    bucket = var.bucket
+    key    = "bootstrap/terraform.tfstate"
+    region = var.region
+  }
+}
+
 data "terraform_remote_state" "network" {
   backend = "s3"
 
@@ -20,6 +30,16 @@ data "terraform_remote_state" "registry" {
   }
 }
 
+data "terraform_remote_state" "domain" {
+  backend = "s3"
+
+  config = {
+    bucket = var.bucket
+    key    = "domain/terraform.tfstate"
+    region = var.region
+  }
+}
+
 data "terraform_remote_state" "database" {
   backend = "s3"
 
@@ -31,10 +51,15 @@ data "terraform_remote_state" "database" {
 }
 
 locals {
-  name     = "${var.project}-${var.environment}"
-  network  = data.terraform_remote_state.network.outputs
-  registry = data.terraform_remote_state.registry.outputs
-  database = data.terraform_remote_state.database.outputs
+  name      = "${var.project}-${var.environment}"
+  bootstrap = data.terraform_remote_state.bootstrap.outputs
+  network   = data.terraform_remote_state.network.outputs
+  registry  = data.terraform_remote_state.registry.outputs
+  database  = data.terraform_remote_state.database.outputs
+
+  # A state keeps no outputs that are null.
+  domain     = try(data.terraform_remote_state.domain.outputs.domain, null)
+  log_bucket = try(local.bootstrap.log_bucket_name, null)
 
   # A digest is appended with @, a tag with a colon.
   image = format("%s%s%s", local.registry.repository_url, startswith(var.image, "sha256:") ? "@" : ":", var.image)
@@ -48,7 +73,9 @@ module "balancer" {
   subnet_ids        = values(local.network.public_subnet_ids)
   security_group_id = local.network.balancer_security_group_id
 
-  certificate_arn     = var.certificate_arn
+  certificate_arn     = try(local.domain.certificate_arn, null)
+  domain              = local.domain == null ? null : { name = local.domain.name, zone_id = local.domain.zone_id }
+  access_logs         = local.log_bucket == null ? null : { bucket = local.log_bucket, prefix = local.name }
   deletion_protection = var.deletion_protection
 
   target_port          = local.network.service_port
@@ -83,7 +110,7 @@ module "service" {
   secrets = {
     DATABASE_SECRET_ARN = {
       arn         = local.database.secret_arn
-      kms_key_arn = try(local.database.kms_key_arn, null) # A state keeps no null outputs.
+      kms_key_arn = local.database.kms_key_arn
     }
   }
 
@@ -91,4 +118,15 @@ module "service" {
   health_check_grace_period = var.health_check_grace_period
   log_retention_days        = var.log_retention_days
   container_insights        = var.container_insights
+
+  logs_kms_key_arn         = local.bootstrap.kms_key_arns.telemetry
+  permissions_boundary_arn = local.bootstrap.workload_boundary_arn
+}
+
+# Said in every plan and apply, and stops neither.
+check "https" {
+  assert {
+    condition     = local.domain != null
+    error_message = "This environment has no domain: it serves plain HTTP, which is for development. Set `domain` in its bootstrap.tfvars to have HTTPS."
+  }
 }

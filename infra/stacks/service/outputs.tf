@@ -5,7 +5,7 @@ output "dns_name" {
 
 output "url" {
   description = "Address to open."
-  value       = "${var.certificate_arn == null ? "http" : "https"}://${module.balancer.dns_name}"
+  value       = module.balancer.url
 }
 
 output "zone_id" {
@@ -76,6 +76,16 @@ output "image" {
 output "log_group_name" {
   description = "Name of the log group."
   value       = module.service.log_group_name
+}
+
+output "min_tasks" {
+  description = "Tasks that there are at least, while the service is open."
+  value       = try(var.scaling.min_tasks, var.desired_count)
+}
+
+output "container_insights" {
+  description = "Metrics per task: disabled, enabled or enhanced."
+  value       = var.container_insights
 }
 
 output "scaling" {

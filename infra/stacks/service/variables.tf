@@ -123,12 +123,6 @@ variable "database_sslmode" {
   }
 }
 
-variable "certificate_arn" {
-  description = "Certificate for HTTPS; null to speak plain HTTP, for development."
-  type        = string
-  default     = null
-}
-
 variable "deletion_protection" {
   description = "Whether AWS refuses to delete the load balancer."
   type        = bool

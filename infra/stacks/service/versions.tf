@@ -1,10 +1,10 @@
 terraform {
   required_version = ">= 1.11.0, < 2.0.0"
 
-  # Bucket and region come from the environment's backend.hcl at init.
+  # Bucket and region come from the environment's backend.hcl at init, the key
+  # that encrypts the state from the bucket's default.
   backend "s3" {
     key          = "service/terraform.tfstate"
-    encrypt      = true
     use_lockfile = true
   }
 

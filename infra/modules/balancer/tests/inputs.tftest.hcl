@@ -25,6 +25,7 @@ run "refuses" {
     algorithm            = "random"
     deregistration_delay = 3601
     health_check         = { path = "health" }
+    access_logs          = { bucket = "links-logs", prefix = "/links/" }
   }
 
   expect_failures = [
@@ -39,7 +40,29 @@ run "refuses" {
     var.algorithm,
     var.deregistration_delay,
     var.health_check,
+    var.access_logs,
   ]
+}
+
+run "refuses_zone_by_its_name" {
+  command = plan
+
+  variables {
+    certificate_arn = "arn:aws:acm:eu-central-1:111122223333:certificate/0e0c5f5e-9c0e-4b4f-9d0a-1f0a2b3c4d5e"
+    domain          = { name = "links.example.com", zone_id = "example.com" }
+  }
+
+  expect_failures = [var.domain]
+}
+
+run "refuses_name_without_certificate" {
+  command = plan
+
+  variables {
+    domain = { name = "links.example.com", zone_id = "Z0123456789" }
+  }
+
+  expect_failures = [var.domain]
 }
 
 run "refuses_health_check_too_often" {

@@ -76,3 +76,35 @@ run "https_only_with_certificate" {
     error_message = "Port 443 serves with the certificate that was given."
   }
 }
+
+run "name_that_people_type" {
+  command = plan
+
+  variables {
+    certificate_arn = "arn:aws:acm:eu-central-1:111122223333:certificate/0e0c5f5e-9c0e-4b4f-9d0a-1f0a2b3c4d5e"
+    domain          = { name = "links.example.com", zone_id = "Z0123456789" }
+  }
+
+  assert {
+    condition     = [for record in aws_route53_record.this : [record.name, record.type, record.zone_id, record.alias[0].evaluate_target_health]] == [["links.example.com", "A", "Z0123456789", true]]
+    error_message = "The name points to the balancer."
+  }
+
+  assert {
+    condition     = output.url == "https://links.example.com"
+    error_message = "That name is the address."
+  }
+}
+
+run "requests_are_recorded_where_asked_for" {
+  command = plan
+
+  variables {
+    access_logs = { bucket = "links-test-access-logs", prefix = "links-test" }
+  }
+
+  assert {
+    condition     = [for logs in aws_lb.this.access_logs : [logs.enabled, logs.bucket, logs.prefix]] == [[true, "links-test-access-logs", "links-test"]]
+    error_message = "Every request is recorded in the bucket."
+  }
+}

@@ -36,6 +36,7 @@ run "refuses" {
     password_version       = 0
     secret_recovery_days   = 3
     kms_key_arn            = "alias/database"
+    logs_kms_key_arn       = "alias/logs"
     replica_instance_class = "micro"
     backup_retention_days  = 36
     backup_window          = "2am"
@@ -58,6 +59,7 @@ run "refuses" {
     var.password_version,
     var.secret_recovery_days,
     var.kms_key_arn,
+    var.logs_kms_key_arn,
     var.replica_instance_class,
     var.backup_retention_days,
     var.backup_window,

@@ -13,6 +13,21 @@ mock_provider "aws" {
 }
 
 override_data {
+  target = data.terraform_remote_state.bootstrap
+  values = {
+    outputs = {
+      kms_key_arns = {
+        states    = "arn:aws:kms:eu-central-1:111122223333:key/11111111-1111-1111-1111-111111111111"
+        data      = "arn:aws:kms:eu-central-1:111122223333:key/22222222-2222-2222-2222-222222222222"
+        telemetry = "arn:aws:kms:eu-central-1:111122223333:key/33333333-3333-3333-3333-333333333333"
+      }
+      workload_boundary_arn = "arn:aws:iam::111122223333:policy/links-test-workload-boundary"
+      emails                = ["links@example.com"]
+    }
+  }
+}
+
+override_data {
   target = data.terraform_remote_state.network
   values = {
     outputs = {
@@ -37,6 +52,15 @@ override_data {
 }
 
 override_data {
+  target = data.terraform_remote_state.domain
+  values = {
+    outputs = {
+      domain = { name = "links.example.com", zone_id = "Z0123456789", certificate_arn = "arn:aws:acm:eu-central-1:111122223333:certificate/0e0c5f5e-9c0e-4b4f-9d0a-1f0a2b3c4d5e" }
+    }
+  }
+}
+
+override_data {
   target = data.terraform_remote_state.database
   values = {
     outputs = {
@@ -44,6 +68,7 @@ override_data {
       port          = 5432
       database_name = "links"
       secret_arn    = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:rds!db-1-abcdef"
+      kms_key_arn   = "arn:aws:kms:eu-central-1:111122223333:key/22222222-2222-2222-2222-222222222222"
     }
   }
 }
@@ -97,4 +122,34 @@ run "office_hours_elsewhere" {
     condition     = output.scaling == { min_tasks = 2, max_tasks = 6 }
     error_message = "Other environments may close."
   }
+}
+
+run "https_where_there_is_a_domain" {
+  command = plan
+
+  variables {
+    image = "v1.2.3"
+  }
+
+  assert {
+    condition     = output.url == "https://links.example.com" && toset(keys(output.listener_arns)) == toset(["http", "https"])
+    error_message = "A domain has a certificate, and HTTPS is what is served."
+  }
+}
+
+run "says_that_plain_http_is_for_development" {
+  command = plan
+
+  variables {
+    image = "v1.2.3"
+  }
+
+  override_data {
+    target = data.terraform_remote_state.domain
+    values = {
+      outputs = { name_servers = [] }
+    }
+  }
+
+  expect_failures = [check.https]
 }

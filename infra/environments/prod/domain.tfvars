@@ -1,0 +1,1 @@
+# The name is a value of bootstrap.
