@@ -1,9 +1,10 @@
 # The few verbs of this repository; `make` alone lists them.
 
 TARGET := x86_64-unknown-linux-gnu
-STATIC := target/static/$(TARGET)/image/links
+STATIC := cargo build --locked --package links --target $(TARGET) --target-dir target/static \
+  --config 'target.$(TARGET).rustflags=["-C","target-feature=+crt-static"]'
 
-.PHONY: help up down destroy test check licences unit tour infra build image packages
+.PHONY: help up down destroy test check licences unit tour infra build image backend packages
 
 help: ## What there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -26,7 +27,7 @@ check: ## Format and lints
 licences: ## What we link is free for everyone (needs cargo-deny)
 	cargo deny --locked check bans licenses sources
 
-unit: ## Tests of the crates, against real namespaces, PostgreSQL and clients
+unit: backend ## Tests of the crates, against real namespaces, PostgreSQL and clients
 	cargo nextest run --workspace --locked
 
 tour: ## Tours of the services by AWS's clients for Python and the command line
@@ -40,8 +41,10 @@ build: ## The command line
 	cargo build --release --locked --package terrella
 
 image: ## The backend as a static binary, from which its image is made
-	cargo build --locked --package links --profile image --target $(TARGET) --target-dir target/static \
-	  --config 'target.$(TARGET).rustflags=["-C","target-feature=+crt-static"]'
+	$(STATIC) --profile image
+
+backend: ## The same, quickly built, for tests
+	$(STATIC)
 
 packages: ## System packages and tools that the rest needs
 	scripts/packages

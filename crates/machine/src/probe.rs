@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use crate::error::{Failure, Step as _, chain};
 
-const USAGE: &str = "probe: listen ADDRESS TEXT | http ADDRESS TEXT | fetch ADDRESS [MILLISECONDS] | hold ADDRESS | \
+const USAGE: &str = "probe: listen ADDRESS TEXT | http ADDRESS TEXT | fetch ADDRESS [MILLISECONDS] | \
+                     connect ADDRESS [MILLISECONDS] | hold ADDRESS | \
                      exchange ADDRESS TEXT [MILLISECONDS] | listen-udp ADDRESS TEXT | \
                      fetch-udp ADDRESS [MILLISECONDS] | resolve NAME";
 
@@ -21,6 +22,8 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitCode {
         ["http", address, text] => http(address, text),
         ["fetch", address] => fetch(address, "1000"),
         ["fetch", address, limit] => fetch(address, limit),
+        ["connect", address] => try_connect(address, "1000"),
+        ["connect", address, limit] => try_connect(address, limit),
         ["hold", address] => hold(address),
         ["exchange", address, text] => exchange(address, text, "5000"),
         ["exchange", address, text, limit] => exchange(address, text, limit),
@@ -115,6 +118,17 @@ fn connect(address: &str, limit: Duration) -> Result<TcpStream, Failure> {
         .set_read_timeout(Some(limit.max(Duration::from_secs(5))))
         .step(|| "limit the time to read")?;
     Ok(stream)
+}
+
+/// Prints whom it reached, and how soon.
+fn try_connect(address: &str, milliseconds: &str) -> Result<(), Failure> {
+    let begun = std::time::Instant::now();
+    let stream = connect(address, limit(milliseconds)?)?;
+    let peer = stream.peer_addr().step(|| "ask who answered")?;
+    say(&format!(
+        "{peer} in {:.1} ms",
+        begun.elapsed().as_secs_f64() * 1000.0
+    ))
 }
 
 /// Prints the greeting.

@@ -9,10 +9,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use client::{ACCESS_KEY, SECRET_KEY};
 use machine::client::{Place, Program};
 use serde_json::{Value, json};
 
-use crate::client::{self, ACCESS_KEY, SECRET_KEY};
 use crate::running::{self, Served};
 
 pub(crate) fn status(data: &Path, as_json: bool) -> Result<()> {
@@ -29,8 +29,9 @@ pub(crate) fn status(data: &Path, as_json: bool) -> Result<()> {
         .build()
         .context("no thread could be started")?
         .block_on(async {
-            let health = client::get(&served, "/_terrella/health").await?;
-            let said = client::get(&served, "/_terrella/status").await?;
+            let region = served.client();
+            let health = region.get("/_terrella/health").await?;
+            let said = region.get("/_terrella/status").await?;
             Ok::<_, anyhow::Error>((health, said))
         })?;
     let mut all = json!({

@@ -1,14 +1,12 @@
 //! The command line: an AWS region on this machine.
 
-mod client;
+mod drill;
 mod inspect;
 mod link;
 mod pack;
 mod remove;
 mod running;
 mod serve;
-mod stacks;
-mod terraform;
 mod up;
 
 use std::ffi::OsString;
@@ -60,6 +58,8 @@ enum Command {
     },
     /// Build the service's image from its static binary and print its digest.
     Image(pack::Arguments),
+    /// Put claims about the system to the test: does something to it and says what happened.
+    Drill(drill::Arguments),
     /// Run a program inside the region's networks.
     Exec(inspect::Exec),
     /// End everything that runs; what was applied is there again after the next start.
@@ -104,6 +104,7 @@ fn run(data: &Path, command: Command) -> Result<ExitCode> {
         Command::Logs { follow } => inspect::logs(data, follow)?,
         Command::Env { json } => inspect::env(data, json)?,
         Command::Image(arguments) => pack::run(data, &arguments)?,
+        Command::Drill(arguments) => return drill::run(data, &arguments),
         Command::Exec(arguments) => return inspect::exec(data, arguments),
         Command::Down => remove::down(data)?,
         Command::Destroy { yes } => remove::destroy(data, yes)?,

@@ -10,9 +10,11 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use client::Client;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
+use terraform::last_lines;
 
 const PAUSE: Duration = Duration::from_millis(20);
 const START_LIMIT: Duration = Duration::from_mins(1);
@@ -42,7 +44,14 @@ impl Served {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.reached_at())
+        self.client().url()
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client {
+            address: self.reached_at(),
+            region: self.region.clone(),
+        }
     }
 }
 
@@ -254,14 +263,6 @@ pub(crate) fn stop(data: &Path) -> Result<bool> {
         std::thread::sleep(PAUSE);
     }
     Ok(true)
-}
-
-/// The end of a log, for an error.
-pub(crate) fn last_lines(path: &Path, count: usize) -> String {
-    let text = fs::read(path).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
 #[cfg(test)]

@@ -1,18 +1,15 @@
 //! `terrella up`: the region, and the infrastructure in it.
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use image::{Credentials, Reference};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use terraform::{Backend, Interrupt, Stack, Terraform, Variables, in_order};
 
 use crate::running::Served;
-use crate::stacks::{Backend, Stack, in_order};
-use crate::terraform::Terraform;
-use crate::{client, inspect, pack, running};
+use crate::{inspect, pack, running};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -31,38 +28,6 @@ pub(crate) struct Arguments {
     /// For scripts: what `status --json` says, at the end.
     #[arg(long)]
     json: bool,
-}
-
-/// Ctrl-C, and being asked to end.
-pub(crate) struct Interrupt {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Interrupt {
-    fn new() -> Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    pub(crate) async fn pressed(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-
-    /// Does something that can be left at any point.
-    async fn or<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        tokio::select! {
-            done = work => done,
-            () = self.pressed() => {
-                bail!("interrupted; `terrella up` goes on from what is there")
-            }
-        }
-    }
 }
 
 pub(crate) fn run(data: &Path, arguments: &Arguments) -> Result<()> {
@@ -108,20 +73,21 @@ async fn apply(
     served: &Served,
 ) -> Result<()> {
     let mut interrupt = Interrupt::new()?;
+    let region = served.client();
     interrupt
-        .or(client::get(served, "/_terrella/health"))
+        .or(async { Ok(region.get("/_terrella/health").await?) })
         .await
         .context("the region does not answer")?;
     interrupt
-        .or(client::create_bucket(served, &backend.bucket))
+        .or(async { Ok(region.create_bucket(&backend.bucket).await?) })
         .await?;
-    let terraform = Terraform::new(data, infra, &arguments.env, served)?;
+    let terraform = Terraform::new(data, infra, &arguments.env, &region)?;
     let mut repository = None;
     for stack in stacks {
-        let mut variables = BTreeMap::new();
+        let mut variables = Variables::new();
         if stack.variables.contains("tls_only") {
             // There is no TLS between Terraform and the region.
-            variables.insert("tls_only", "false".to_owned());
+            variables.insert("tls_only".to_owned(), "false".to_owned());
         }
         if stack.variables.contains("monthly_budget") {
             // AWS Budgets is not one of the region's services: nothing here costs anything.
@@ -140,7 +106,7 @@ async fn apply(
                 .or(image(data, &arguments.image_binary, repository, served))
                 .await?;
             step.done();
-            variables.insert("image", digest);
+            variables.insert("image".to_owned(), digest);
         }
         let step = Step::begin(&stack.name);
         terraform.init(stack, &mut interrupt).await?;

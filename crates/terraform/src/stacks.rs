@@ -13,12 +13,12 @@ const STATE: &str = "/terraform.tfstate";
 
 /// One stack, by what its files declare.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Stack {
-    pub(crate) name: String,
+pub struct Stack {
+    pub name: String,
     /// The stacks whose outputs it reads.
-    pub(crate) reads: BTreeSet<String>,
-    pub(crate) variables: BTreeSet<String>,
-    pub(crate) outputs: BTreeSet<String>,
+    pub reads: BTreeSet<String>,
+    pub variables: BTreeSet<String>,
+    pub outputs: BTreeSet<String>,
 }
 
 impl Stack {
@@ -60,7 +60,7 @@ fn labelled<'a>(line: &'a str, kind: &str) -> Option<&'a str> {
 }
 
 /// The stacks of a folder, each after those that it reads.
-pub(crate) fn in_order(folder: &Path) -> Result<Vec<Stack>> {
+pub fn in_order(folder: &Path) -> Result<Vec<Stack>> {
     let mut stacks = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| {
         format!(
@@ -131,13 +131,13 @@ fn sorted(stacks: Vec<Stack>) -> Result<Vec<Stack>> {
 
 /// Bucket and region of an environment's states.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Backend {
-    pub(crate) bucket: String,
-    pub(crate) region: String,
+pub struct Backend {
+    pub bucket: String,
+    pub region: String,
 }
 
 impl Backend {
-    pub(crate) fn of(environment: &Path) -> Result<Self> {
+    pub fn of(environment: &Path) -> Result<Self> {
         let path = environment.join("backend.hcl");
         let text = fs::read_to_string(&path).with_context(|| {
             format!(

@@ -4,23 +4,36 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::Command;
 
-use crate::client::{ACCESS_KEY, SECRET_KEY};
-use crate::running::{Served, last_lines};
+use client::{ACCESS_KEY, Client, SECRET_KEY};
+
+use crate::interrupt::Interrupt;
+use crate::last_lines;
 use crate::stacks::Stack;
-use crate::up::Interrupt;
 
 const MIRROR: &str = "TERRELLA_TERRAFORM_MIRROR";
 const CONFIGURATION: &str = "TF_CLI_CONFIG_FILE";
 const HOST: &str = "registry.terraform.io";
 
-pub(crate) struct Terraform {
+/// Values beside the environment's.
+pub type Variables = BTreeMap<String, String>;
+
+/// What a plan would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plan {
+    Empty,
+    Changes,
+}
+
+/// Terraform as it is installed, with an environment's values.
+#[derive(Debug)]
+pub struct Terraform {
     program: PathBuf,
     /// Where its own files are, and the logs.
     data: PathBuf,
@@ -32,30 +45,30 @@ pub(crate) struct Terraform {
 }
 
 impl Terraform {
-    pub(crate) fn new(
-        data: &Path,
-        infra: &Path,
-        environment: &str,
-        served: &Served,
-    ) -> Result<Self> {
+    /// `data` is the region's folder: what Terraform keeps for itself and its logs go there.
+    /// `infra` has the folders `stacks` and `environments`.
+    ///
+    /// # Errors
+    /// If there is no Terraform, or a mirror that was named has no provider.
+    pub fn new(data: &Path, infra: &Path, environment: &str, region: &Client) -> Result<Self> {
         Ok(Self {
             program: program()?,
             data: data.to_owned(),
             stacks: infra.join("stacks"),
             values: infra.join("environments").join(environment),
             environment: environment.to_owned(),
-            endpoint: served.url(),
+            endpoint: region.url(),
             configuration: configuration(data)?,
         })
     }
 
-    pub(crate) fn log(&self, stack: &Stack) -> PathBuf {
+    pub fn log(&self, stack: &Stack) -> PathBuf {
         self.data
             .join("run")
             .join(format!("terraform-{}.log", stack.name))
     }
 
-    pub(crate) async fn init(&self, stack: &Stack, interrupt: &mut Interrupt) -> Result<()> {
+    pub async fn init(&self, stack: &Stack, interrupt: &mut Interrupt) -> Result<()> {
         let _ = fs::remove_file(self.log(stack));
         let mut backend = OsString::from("-backend-config=");
         backend.push(self.values.join("backend.hcl"));
@@ -72,14 +85,49 @@ impl Terraform {
         .await
     }
 
-    pub(crate) async fn apply(
+    /// Applies the stack with the environment's values and these beside them.
+    pub async fn apply(
         &self,
         stack: &Stack,
-        variables: &BTreeMap<&str, String>,
+        variables: &Variables,
         interrupt: &mut Interrupt,
     ) -> Result<()> {
-        let mut arguments: Vec<OsString> =
-            vec!["apply".into(), "-auto-approve".into(), "-no-color".into()];
+        let arguments = self.arguments(stack, &["apply", "-auto-approve"], variables);
+        self.run(stack, &arguments, interrupt).await
+    }
+
+    /// Whether a plan would change anything.
+    pub async fn plan(
+        &self,
+        stack: &Stack,
+        variables: &Variables,
+        interrupt: &mut Interrupt,
+    ) -> Result<Plan> {
+        let arguments = self.arguments(stack, &["plan", "-detailed-exitcode"], variables);
+        match self.status(stack, &arguments, interrupt).await?.code() {
+            Some(0) => Ok(Plan::Empty),
+            Some(2) => Ok(Plan::Changes),
+            _ => bail!(self.failed(stack, &arguments)),
+        }
+    }
+
+    /// Destroys the stack; or only `target`, an address such as `module.a.aws_b.c`, with what
+    /// needs it.
+    pub async fn destroy(
+        &self,
+        stack: &Stack,
+        target: Option<&str>,
+        variables: &Variables,
+        interrupt: &mut Interrupt,
+    ) -> Result<()> {
+        let mut arguments = self.arguments(stack, &["destroy", "-auto-approve"], variables);
+        arguments.extend(target.map(|target| format!("-target={target}").into()));
+        self.run(stack, &arguments, interrupt).await
+    }
+
+    fn arguments(&self, stack: &Stack, verb: &[&str], variables: &Variables) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = verb.iter().map(OsString::from).collect();
+        arguments.push("-no-color".into());
         for file in [
             "backend.hcl",
             "common.tfvars",
@@ -97,10 +145,10 @@ impl Terraform {
             arguments.push("-var".into());
             arguments.push(format!("{name}={value}").into());
         }
-        self.run(stack, &arguments, interrupt).await
+        arguments
     }
 
-    pub(crate) async fn output(&self, stack: &Stack, name: &str) -> Result<String> {
+    pub async fn output(&self, stack: &Stack, name: &str) -> Result<String> {
         let output = self
             .command(stack)
             .args(["output", "-no-color", "-raw", name])
@@ -164,6 +212,18 @@ impl Terraform {
         arguments: &[OsString],
         interrupt: &mut Interrupt,
     ) -> Result<()> {
+        if self.status(stack, arguments, interrupt).await?.success() {
+            return Ok(());
+        }
+        bail!(self.failed(stack, arguments));
+    }
+
+    async fn status(
+        &self,
+        stack: &Stack,
+        arguments: &[OsString],
+        interrupt: &mut Interrupt,
+    ) -> Result<ExitStatus> {
         let path = self.log(stack);
         let log = OpenOptions::new()
             .create(true)
@@ -195,20 +255,22 @@ impl Terraform {
         if interrupted {
             bail!("interrupted; `terrella up` goes on from what is there");
         }
-        if !status.success() {
-            bail!(
-                "`{} {}` failed in the stack {} ({status}). The end of {}:\n{}",
-                self.program.display(),
-                arguments
-                    .first()
-                    .map(|one| one.to_string_lossy())
-                    .unwrap_or_default(),
-                stack.name,
-                path.display(),
-                last_lines(&path, 25)
-            );
-        }
-        Ok(())
+        Ok(status)
+    }
+
+    fn failed(&self, stack: &Stack, arguments: &[OsString]) -> String {
+        let path = self.log(stack);
+        format!(
+            "`{} {}` failed in the stack {}. The end of {}:\n{}",
+            self.program.display(),
+            arguments
+                .first()
+                .map(|one| one.to_string_lossy())
+                .unwrap_or_default(),
+            stack.name,
+            path.display(),
+            last_lines(&path, 25)
+        )
     }
 }
 

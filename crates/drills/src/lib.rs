@@ -1,0 +1,99 @@
+//! Drills: each states a claim about the system, does something to a running region, shows what
+//! it saw, and says whether the claim held. They stand where a user stands: they ask AWS's API,
+//! run Terraform, send requests and stand in the region's networks; they never look into its rows.
+//!
+//! A drill leaves the system as it found it. To add one: a module with a type that is a [`Drill`],
+//! and its line in [`all`].
+
+mod evidence;
+mod reachability;
+mod site;
+
+use std::time::Instant;
+
+use anyhow::Result;
+use async_trait::async_trait;
+use serde::Serialize;
+
+pub use evidence::{Evidence, Fact};
+pub use site::{Place, Site};
+
+/// A claim, and how it is put to the test.
+#[async_trait(?Send)]
+pub trait Drill {
+    /// As it is called on the command line.
+    fn name(&self) -> &'static str;
+    /// One sentence that is either true or not.
+    fn claim(&self) -> &'static str;
+    /// The requirements that it proves, such as `R2`.
+    fn proves(&self) -> &'static [&'static str];
+    /// Does it, and notes what was seen. An error means that it could not be carried out, which
+    /// says nothing about the claim.
+    async fn run(&self, site: &Site, evidence: &mut Evidence<'_>) -> Result<()>;
+    /// Puts back what [`Self::run`] did; also called when that was cut short.
+    async fn restore(&self, _site: &Site) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Every drill, in the order in which they are run.
+pub fn all() -> Vec<Box<dyn Drill>> {
+    vec![Box::new(reachability::Reachability)]
+}
+
+/// What a drill found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "verdict")]
+pub enum Verdict {
+    Held,
+    /// Something that was seen contradicts the claim.
+    Broken,
+    /// It could not be carried out.
+    Failed {
+        why: String,
+    },
+}
+
+/// A drill's end, with what was seen.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    pub drill: &'static str,
+    pub claim: &'static str,
+    pub proves: &'static [&'static str],
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    pub seconds: f64,
+    pub facts: Vec<Fact>,
+}
+
+/// Runs one drill to its end and puts everything back. `told` hears each fact as it is seen.
+pub async fn run(drill: &dyn Drill, site: &Site, told: &mut dyn FnMut(&Fact)) -> Report {
+    let begun = Instant::now();
+    let mut evidence = Evidence::new(told);
+    let done = site
+        .unless_interrupted(drill.run(site, &mut evidence))
+        .await;
+    let facts = evidence.into_facts();
+    let restored = drill.restore(site).await;
+    let verdict = match (done, restored) {
+        (Err(error), _) => Verdict::Failed {
+            why: format!("{error:#}"),
+        },
+        (Ok(()), Err(error)) => Verdict::Failed {
+            why: format!("what it did could not be put back: {error:#}"),
+        },
+        (Ok(()), Ok(())) if facts.is_empty() => Verdict::Failed {
+            why: "it saw nothing".to_owned(),
+        },
+        (Ok(()), Ok(())) if facts.iter().all(|fact| fact.held) => Verdict::Held,
+        (Ok(()), Ok(())) => Verdict::Broken,
+    };
+    Report {
+        drill: drill.name(),
+        claim: drill.claim(),
+        proves: drill.proves(),
+        verdict,
+        seconds: begun.elapsed().as_secs_f64(),
+        facts,
+    }
+}
