@@ -12,6 +12,7 @@ use terraform::{Backend, Interrupt, Plan, Stack, Terraform, Variables};
 
 /// Between two looks at something that is waited for.
 const PAUSE: Duration = Duration::from_millis(200);
+const STEADY_LIMIT: Duration = Duration::from_mins(3);
 
 pub struct Site {
     pub region: Client,
@@ -178,6 +179,44 @@ impl Site {
             .filter(|task| task["lastStatus"] == "RUNNING")
             .cloned()
             .collect())
+    }
+
+    /// Waits until the service runs as many tasks as it wants, and the balancer finds all healthy.
+    pub async fn steady(&self) -> Result<()> {
+        let service = self.outputs("service").await?;
+        let (cluster, name) = (service.text("cluster_name")?, service.text("service_name")?);
+        let group = service.text("target_group_arn")?;
+        until("the service to be steady", STEADY_LIMIT, async || {
+            let described = self
+                .ecs(
+                    "DescribeServices",
+                    serde_json::json!({"cluster": cluster, "services": [name]}),
+                )
+                .await?;
+            let of = &described["services"][0];
+            let health = self
+                .region
+                .query(
+                    "elasticloadbalancing",
+                    "2015-12-01",
+                    "DescribeTargetHealth",
+                    &[("TargetGroupArn", &group)],
+                )
+                .await?;
+            let healthy = health
+                .all("DescribeTargetHealthResult/TargetHealthDescriptions/member")
+                .iter()
+                .filter(|target| target.text("TargetHealth/State") == "healthy")
+                .count();
+            let steady = of["runningCount"] == of["desiredCount"]
+                && of["pendingCount"] == 0
+                && of["deployments"]
+                    .as_array()
+                    .is_some_and(|all| all.len() == 1)
+                && of["desiredCount"] == healthy;
+            Ok(steady.then_some(()))
+        })
+        .await
     }
 
     /// Runs one of `terrella`'s own small tools somewhere in the region's networks.

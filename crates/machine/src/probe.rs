@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::error::{Failure, Step as _, chain};
 
 const USAGE: &str = "probe: listen ADDRESS TEXT | http ADDRESS TEXT | fetch ADDRESS [MILLISECONDS] | \
-                     connect ADDRESS [MILLISECONDS] | hold ADDRESS | \
+                     connect ADDRESS [MILLISECONDS] | hold ADDRESS | get ADDRESS PATH | \
                      exchange ADDRESS TEXT [MILLISECONDS] | listen-udp ADDRESS TEXT | \
                      fetch-udp ADDRESS [MILLISECONDS] | resolve NAME";
 
@@ -24,6 +24,7 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitCode {
         ["fetch", address, limit] => fetch(address, limit),
         ["connect", address] => try_connect(address, "1000"),
         ["connect", address, limit] => try_connect(address, limit),
+        ["get", address, path] => get(address, path),
         ["hold", address] => hold(address),
         ["exchange", address, text] => exchange(address, text, "5000"),
         ["exchange", address, text, limit] => exchange(address, text, limit),
@@ -129,6 +130,21 @@ fn try_connect(address: &str, milliseconds: &str) -> Result<(), Failure> {
         "{peer} in {:.1} ms",
         begun.elapsed().as_secs_f64() * 1000.0
     ))
+}
+
+/// Asks for a page by HTTP and prints the first line of the answer.
+fn get(address: &str, path: &str) -> Result<(), Failure> {
+    let mut stream = connect(address, Duration::from_secs(2))?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"
+    )
+    .step(|| format!("write to {address}"))?;
+    let mut line = String::new();
+    BufReader::new(stream)
+        .read_line(&mut line)
+        .step(|| format!("read from {address}"))?;
+    say(line.trim_end())
 }
 
 /// Prints the greeting.
