@@ -34,8 +34,9 @@ tour: ## Tours of the services by AWS's clients for Python and the command line
 	cargo build --locked --package terrella
 	tests/tour/run
 
-infra: ## Tests of the Terraform, offline
+infra: ## Tests and outside checks of the Terraform, offline
 	scripts/terraform infra/test.sh
+	infra/lint.sh
 
 build: ## The command line
 	cargo build --release --locked --package terrella
@@ -48,3 +49,4 @@ backend: ## The same, quickly built, for tests
 
 packages: ## System packages and tools that the rest needs
 	scripts/packages
+	infra/lint.sh --install

@@ -244,6 +244,28 @@ run "roles_stay_inside_the_boundary" {
   }
 }
 
+run "applies_may_make_the_calls_that_terraform_makes" {
+  command = plan
+
+  # Recorded while each stack was applied, planned again and destroyed.
+  assert {
+    condition = alltrue(flatten([
+      for stack in keys(var.state_reads) : [
+        for call in compact(split("\n", file("tests/calls/${stack}.txt"))) : anytrue([
+          for action in flatten([for json in [data.aws_iam_policy_document.read[stack].json, local.change[stack]] : [for statement in jsondecode(json).Statement : statement.Action]]) : action == call
+        ])
+      ]
+    ]))
+    error_message = "Terraform makes calls that its role may not: ${jsonencode(flatten([
+      for stack in keys(var.state_reads) : [
+        for call in compact(split("\n", file("tests/calls/${stack}.txt"))) : "${stack} ${call}" if !anytrue([
+          for action in flatten([for json in [data.aws_iam_policy_document.read[stack].json, local.change[stack]] : [for statement in jsondecode(json).Statement : statement.Action]]) : action == call
+        ])
+      ]
+    ]))}"
+  }
+}
+
 run "policies_are_of_a_size_that_iam_takes" {
   command = plan
 
