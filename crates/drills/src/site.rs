@@ -78,10 +78,7 @@ impl Site {
 
     /// The values that a stack needs beside the environment's: those that `terrella up` gave.
     async fn variables(&self, stack: &Stack, beside: &[(&str, &str)]) -> Result<Variables> {
-        let mut variables = Variables::new();
-        if stack.variables.contains("tls_only") {
-            variables.insert("tls_only".to_owned(), "false".to_owned());
-        }
+        let mut variables = terraform::of_a_region(stack);
         if stack.variables.contains("image") {
             let image = self.outputs(&stack.name).await?.text("image")?;
             let (_, version) = image

@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     let mut pause = Duration::from_millis(50);
     loop {
         let born = Instant::now();
-        let mut child = command("executor")?;
+        let mut child = command("executor");
         let child = child
             .args(arguments)
             .stdin(std::process::Stdio::null())

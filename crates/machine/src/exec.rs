@@ -65,7 +65,7 @@ fn run(host: &Host, stream: &UnixStream) -> Result<Ended, Failure> {
     if !namespace.exists() {
         return Err(Failure::new(format!("there is no {:?} now", program.place)));
     }
-    let mut child = command("enter")?
+    let mut child = command("enter")
         .arg("--netns")
         .arg(namespace)
         .arg("--resolver")

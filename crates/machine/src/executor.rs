@@ -20,7 +20,7 @@ use crate::exec;
 use crate::host::{Host, Paths};
 use crate::network::Networks;
 use crate::outbox::Outbox;
-use crate::roles::{Arguments, leave_caller};
+use crate::roles::{Arguments, OWN_PROGRAM, leave_caller};
 use crate::start::READY;
 use crate::task::Tasks;
 
@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     let host = Host {
         data: paths.data.clone(),
         run: paths.machine_run(),
-        program: std::env::current_exe().step(|| "find the machine's own program")?,
+        program: OWN_PROGRAM.into(),
         rootless: arguments.has("--rootless"),
         events,
     };

@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     signals.thread_block().step(|| "block signals")?;
     let signals = SignalFd::new(&signals).step(|| "wait for signals")?;
 
-    let mut anchor = command("anchor")?;
+    let mut anchor = command("anchor");
     anchor.arg("--data").arg(&paths.data);
     if rootless {
         anchor.arg("--rootless");

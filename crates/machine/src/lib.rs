@@ -23,5 +23,5 @@ mod probe;
 mod roles;
 
 pub use error::{Failure, chain};
-pub use roles::main;
+pub use roles::{OWN_PROGRAM, main};
 pub use start::{Machine, Options, start, stop, sweep};

@@ -53,16 +53,18 @@ pub fn main(arguments: &[OsString]) -> ExitCode {
     }
 }
 
+/// The program that this process runs, also when another was since put in its place: the processes
+/// of a region that is up are not to change under it because somebody builds or installs anew.
+pub const OWN_PROGRAM: &str = "/proc/self/exe";
+
 /// The exit status of a role that would fail the same way again.
 pub(crate) const FATAL: u8 = 78;
 
 /// The program that plays the roles, as a command that plays `role`.
-pub(crate) fn command(role: &str) -> Result<std::process::Command, Failure> {
-    let program = std::env::current_exe()
-        .map_err(|cause| Failure::because("find the machine's own program", cause))?;
-    let mut command = std::process::Command::new(program);
+pub(crate) fn command(role: &str) -> std::process::Command {
+    let mut command = std::process::Command::new(OWN_PROGRAM);
     command.arg("machine").arg(role);
-    Ok(command)
+    command
 }
 
 /// `--name value` and `--flag` arguments.

@@ -21,7 +21,7 @@ use nix::unistd::Pid;
 
 use crate::error::{Failure, Step as _};
 use crate::host::{Paths, region_name};
-use crate::roles::{Arguments, command};
+use crate::roles::{Arguments, OWN_PROGRAM, command};
 
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -265,7 +265,7 @@ pub(crate) fn make_private_dir(path: &Path) -> Result<(), Failure> {
 pub(crate) fn launch(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     nix::unistd::setsid().step(|| "leave the session")?;
     let arguments = Arguments(arguments);
-    let mut keeper = command("keeper")?;
+    let mut keeper = command("keeper");
     keeper.arg("--data").arg(arguments.path("--data")?);
     if arguments.has("--lifeline") {
         keeper.arg("--lifeline");
@@ -279,7 +279,7 @@ pub(crate) fn hold(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     let arguments = Arguments(arguments);
     let machine = start(&Options {
         data: arguments.path("--data")?,
-        program: std::env::current_exe().step(|| "find the machine's own program")?,
+        program: OWN_PROGRAM.into(),
         die_with_parent: true,
     })?;
     println!("{READY}");

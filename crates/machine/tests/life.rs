@@ -68,6 +68,28 @@ fn a_killed_executor_is_started_again() {
 }
 
 #[test]
+fn a_program_that_was_built_anew_meanwhile_is_not_missed() {
+    let data = tempfile::tempdir().expect("a temporary directory");
+    let elsewhere = tempfile::tempdir().expect("a temporary directory");
+    let program = elsewhere.path().join("machine");
+    std::fs::copy(MACHINE, &program).expect("a copy");
+    let machine = machine::start(&machine::Options {
+        data: data.path().to_owned(),
+        program: program.clone(),
+        die_with_parent: true,
+    })
+    .unwrap_or_else(|failure| panic!("{}", machine::chain(&failure)));
+    std::fs::remove_file(&program).expect("it is gone");
+    let executor = role(data.path(), "executor").expect("an executor");
+    kill(executor, Signal::SIGKILL).expect("a signal");
+    eventually("another executor", || {
+        role(data.path(), "executor").filter(|pid| *pid != executor)
+    });
+    drop(machine);
+    nothing_is_left(data.path());
+}
+
+#[test]
 fn a_killed_anchor_leaves_nothing() {
     let data = tempfile::tempdir().expect("a temporary directory");
     let machine = start(data.path());

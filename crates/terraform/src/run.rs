@@ -24,6 +24,20 @@ const HOST: &str = "registry.terraform.io";
 /// Values beside the environment's.
 pub type Variables = BTreeMap<String, String>;
 
+/// The values in which a region on this machine differs from AWS, as far as the stack has them.
+pub fn of_a_region(stack: &Stack) -> Variables {
+    [
+        // There is no TLS between Terraform and the region.
+        ("tls_only", "false"),
+        // AWS Budgets watches a bill, and there is none.
+        ("monthly_budget", "0"),
+    ]
+    .into_iter()
+    .filter(|(name, _)| stack.variables.contains(*name))
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect()
+}
+
 /// What a plan would do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plan {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use engine::Engine;
 use machine::client::{Commands, Connection};
 use region::Caller;
@@ -42,7 +42,7 @@ fn idle(world: &World) -> bool {
 async fn keep(engine: &Arc<Engine>, data: &Path, die_with_parent: bool) -> Result<()> {
     let options = machine::Options {
         data: data.to_owned(),
-        program: std::env::current_exe().context("this program cannot be found")?,
+        program: machine::OWN_PROGRAM.into(),
         die_with_parent,
     };
     let machine = tokio::task::spawn_blocking(move || machine::start(&options))

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use image::{Credentials, Reference};
-use terraform::{Backend, Interrupt, Stack, Terraform, Variables, in_order};
+use terraform::{Backend, Interrupt, Stack, Terraform, in_order};
 
 use crate::running::Served;
 use crate::{inspect, pack, running};
@@ -84,15 +84,7 @@ async fn apply(
     let terraform = Terraform::new(data, infra, &arguments.env, &region)?;
     let mut repository = None;
     for stack in stacks {
-        let mut variables = Variables::new();
-        if stack.variables.contains("tls_only") {
-            // There is no TLS between Terraform and the region.
-            variables.insert("tls_only".to_owned(), "false".to_owned());
-        }
-        if stack.variables.contains("monthly_budget") {
-            // AWS Budgets is not one of the region's services: nothing here costs anything.
-            variables.insert("monthly_budget", "0".to_owned());
-        }
+        let mut variables = terraform::of_a_region(stack);
         if needs_image(stack) {
             let repository = repository.as_deref().with_context(|| {
                 format!(
