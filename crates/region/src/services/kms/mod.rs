@@ -11,7 +11,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use state::{Key, State};
+pub use state::{Key, KeyState, State};
 
 use crate::Service;
 
