@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use region::{Caller, Context, Error, Handler, Region, Settings, Value};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use world::event::LogBatch;
 use world::{Action, Event, World};
 
@@ -31,6 +31,8 @@ pub struct Engine {
     changed: Notify,
     /// Told once what should exist has changed; see [`Self::world_changed`].
     world_changed: Notify,
+    /// Counts what was changed; see [`Self::changes`].
+    commits: watch::Sender<u64>,
 }
 
 impl Engine {
@@ -49,6 +51,7 @@ impl Engine {
             clock: Clock::real(),
             changed: Notify::new(),
             world_changed: Notify::new(),
+            commits: watch::Sender::new(0),
         };
         if rows == 0 {
             engine.change(Caller::Root, |region, context| {
@@ -183,6 +186,12 @@ impl Engine {
         self.world_changed.notified().await;
     }
 
+    /// Tells of every change from now on, to as many as want to know. Several changes may be
+    /// told as one.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
+    }
+
     /// Does what becomes due by time alone, for ever.
     pub async fn run(self: Arc<Self>) {
         loop {
@@ -282,6 +291,7 @@ impl Engine {
                 region.commit();
                 self.changed.notify_one();
                 self.world_changed.notify_one();
+                self.commits.send_modify(|count| *count += 1);
                 Ok(())
             }
             Err(error) => {
