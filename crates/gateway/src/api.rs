@@ -119,11 +119,11 @@ impl Gateway {
 
 /// Operations that are called without a signature.
 fn takes_anyone(service: &ServiceSchema, operation: &str) -> bool {
-    service.id == "sts"
-        && matches!(
-            operation,
-            "AssumeRoleWithWebIdentity" | "AssumeRoleWithSAML"
-        )
+    matches!(
+        (service.id, operation),
+        ("sts", "AssumeRoleWithWebIdentity" | "AssumeRoleWithSAML")
+            | ("sns", "ConfirmSubscription" | "Unsubscribe")
+    )
 }
 
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html>

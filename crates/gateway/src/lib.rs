@@ -8,6 +8,7 @@ mod api;
 mod inside;
 pub mod keys;
 mod logs;
+mod notifications;
 mod registry;
 mod route;
 pub mod s3;

@@ -5,6 +5,8 @@ use http::request::Parts;
 use percent_encoding::percent_decode_str;
 use wire::ServiceSchema;
 
+use crate::notifications;
+
 /// Where a request goes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Target {
@@ -13,6 +15,8 @@ pub(crate) enum Target {
     /// The image registry.
     Registry,
     S3,
+    /// What the mails and documents of SNS link to.
+    Notifications,
     Service(&'static ServiceSchema),
     /// A service of AWS that this region does not have, by its signing name.
     Absent,
@@ -34,6 +38,9 @@ pub(crate) fn target(parts: &Parts) -> Target {
     if !signed && (path == "/v2" || path.starts_with("/v2/")) {
         return Target::Registry;
     }
+    if !signed && notifications::is_for(path, parts.uri.query()) {
+        return Target::Notifications;
+    }
     if let Some(name) = scope_service(authorization, parts.uri.query()) {
         if name == "s3" {
             return Target::S3;
@@ -42,6 +49,9 @@ pub(crate) fn target(parts: &Parts) -> Target {
     }
     if let Some(service) = by_target_header(&parts.headers) {
         return Target::Service(service);
+    }
+    if notifications::is_link(path, parts.uri.query()) {
+        return by_signing_name("sns").map_or(Target::Absent, Target::Service);
     }
     by_host(&parts.headers).map_or(Target::S3, Target::Service)
 }
@@ -107,6 +117,7 @@ mod tests {
             Target::Admin => "admin",
             Target::Registry => "registry",
             Target::S3 => "s3",
+            Target::Notifications => "notifications",
             Target::Service(service) => service.id,
             Target::Absent => "absent",
         }
@@ -162,6 +173,16 @@ mod tests {
                 "sts",
             ),
             ("/bucket/key", vec![], "s3"),
+            (
+                "/?Action=ConfirmSubscription&TopicArn=arn:aws:sns:a:b:c&Token=1",
+                vec![],
+                "sns",
+            ),
+            (
+                "/confirmation.html?TopicArn=arn:aws:sns:a:b:c&Token=1",
+                vec![],
+                "notifications",
+            ),
         ];
         for (uri, headers, wanted) in cases {
             let headers: Vec<(&str, &str)> = headers

@@ -50,6 +50,7 @@ pub struct Gateway(Arc<Inner>);
 
 struct Inner {
     engine: Arc<Engine>,
+    data: PathBuf,
     verifier: Verifier,
     s3: S3Service,
     registry: Registry,
@@ -77,6 +78,7 @@ impl Gateway {
             .map_err(folder("the certificate authority"))?;
         Ok(Self(Arc::new(Inner {
             engine,
+            data: data.to_owned(),
             verifier: Verifier::default(),
             s3,
             registry,
@@ -87,6 +89,11 @@ impl Gateway {
 
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.0.engine
+    }
+
+    /// Where bulk bytes and certificates are.
+    pub(crate) fn data(&self) -> &Path {
+        &self.0.data
     }
 
     pub(crate) fn verifier(&self) -> &Verifier {
@@ -187,6 +194,7 @@ impl Gateway {
         }
         match target(&parts) {
             Target::Admin => whole(self.administer(&parts, via).await),
+            Target::Notifications => whole(self.notify(&parts).await),
             Target::S3 => self.store(Request::from_parts(parts, body)).await,
             Target::Service(service) => {
                 let bytes = match self.collect(&parts, body).await {
