@@ -183,6 +183,34 @@ impl Client {
         Err(refused(action, status, &tree))
     }
 
+    /// Calls an operation of a query service as a link does that somebody opens: `GET /?Action=…`
+    /// without a signature.
+    ///
+    /// # Errors
+    /// What the service answers when it refuses, and whatever keeps it from answering.
+    pub async fn link(&self, action: &str, parameters: &[(&str, &str)]) -> Result<Tree, Error> {
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("Action", action)
+            .extend_pairs(parameters)
+            .finish();
+        let request = Request::get(format!("/?{query}"))
+            .header(header::HOST, self.address.to_string())
+            .body(Full::default())
+            .map_err(|source| Error::Request {
+                subject: action.to_owned(),
+                source,
+            })?;
+        let (status, answer) = self.ask(action, request).await?;
+        let tree = Tree::read(&answer).map_err(|problem| Error::Answer {
+            subject: action.to_owned(),
+            problem,
+        })?;
+        if status.is_success() {
+            return Ok(tree);
+        }
+        Err(refused(action, status, &tree))
+    }
+
     /// An S3 request; the path is `/bucket` or `/bucket/key`, of characters that need no escape.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The command line: an AWS region on this machine.
 
 mod drill;
+mod inbox;
 mod inspect;
 mod link;
 mod pack;
@@ -56,6 +57,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show the mails that the region's topics sent, and confirm subscriptions.
+    Inbox(inbox::Arguments),
     /// Build the service's image from its static binary and print its digest.
     Image(pack::Arguments),
     /// Put claims about the system to the test: does something to it and says what happened.
@@ -103,6 +106,7 @@ fn run(data: &Path, command: Command) -> Result<ExitCode> {
         Command::Status { json } => inspect::status(data, json)?,
         Command::Logs { follow } => inspect::logs(data, follow)?,
         Command::Env { json } => inspect::env(data, json)?,
+        Command::Inbox(arguments) => inbox::run(data, &arguments)?,
         Command::Image(arguments) => pack::run(data, &arguments)?,
         Command::Drill(arguments) => return drill::run(data, &arguments),
         Command::Exec(arguments) => return inspect::exec(data, arguments),

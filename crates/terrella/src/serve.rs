@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use courier::{Courier, Smtp};
 use engine::Engine;
 use gateway::Gateway;
 use region::Settings;
@@ -30,6 +31,20 @@ pub(crate) struct Arguments {
     /// Serve the APIs only: nothing that is applied runs.
     #[arg(long)]
     no_machine: bool,
+    /// The mail server that sends what topics have for mailboxes, such as
+    /// smtp://user:password@host:587?tls=required or smtps://host. Without one, mail is kept
+    /// in the region's own mailbox: `terrella inbox`.
+    #[arg(
+        long,
+        env = "TERRELLA_SMTP",
+        hide_env_values = true,
+        value_name = "URL",
+        requires = "mail_from"
+    )]
+    smtp: Option<String>,
+    /// The address that mail sent by that server is from.
+    #[arg(long, env = "TERRELLA_MAIL_FROM", value_name = "ADDRESS")]
+    mail_from: Option<String>,
     /// Leave the session and terminal of whoever starts this, as `up` does.
     #[arg(long, hide = true)]
     detached: bool,
@@ -83,6 +98,12 @@ async fn serve(data: &Path, arguments: &Arguments) -> Result<()> {
         certificate_authority: gateway::certificate_authority(data)?,
         ..Settings::default()
     };
+    let smtp = match (&arguments.smtp, &arguments.mail_from) {
+        (Some(url), Some(from)) => Some(Smtp::new(url, from)?),
+        (Some(_), None) => bail!("a mail server needs an address that mail is from: --mail-from"),
+        (None, _) => None,
+    };
+    let courier = Courier::new(data, &settings.endpoint, smtp)?;
     let engine = Engine::open(data, settings)?;
     let gateway = Gateway::new(Arc::clone(&engine), data)?;
     let inside = inside_socket(data)?;
@@ -91,6 +112,7 @@ async fn serve(data: &Path, arguments: &Arguments) -> Result<()> {
     tokio::spawn(gateway.clone().serve(listener));
     tokio::spawn(gateway.clone().serve_inside(inside));
     tokio::spawn(Arc::clone(&engine).run());
+    tokio::spawn(courier::run(Arc::clone(&engine), courier));
     if !arguments.no_machine {
         tokio::spawn(link::run(
             Arc::clone(&engine),
