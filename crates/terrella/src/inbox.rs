@@ -18,10 +18,10 @@ const PAUSE: Duration = Duration::from_millis(200);
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// For scripts: one mail a line.
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
     /// Show mails as they come, until Ctrl-C.
-    #[arg(short, long, conflicts_with = "command")]
+    #[arg(short, long)]
     follow: bool,
     #[command(subcommand)]
     command: Option<Command>,
@@ -68,6 +68,9 @@ struct Confirmation {
 pub(crate) fn run(data: &Path, arguments: &Arguments) -> Result<()> {
     let folder = courier::mailbox(data);
     if arguments.follow {
+        if arguments.command.is_some() {
+            bail!("--follow shows mails as they come; it goes with no further command");
+        }
         return follow(&folder, arguments.json);
     }
     let mails = read(&folder)?;
