@@ -8,12 +8,40 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{EndpointId, InterfaceId, NatGatewayId, SecurityGroupId, SubnetId, VpcId};
 
+/// What a hosted zone answers. Names are in lower case and end without a dot; one whose leftmost
+/// label is `*` stands for the names below that are not there. A name within the zone that is not
+/// there does not exist, whatever other zones say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Zone {
+    /// By name, then by type, such as `A`.
+    pub records: BTreeMap<String, BTreeMap<String, Answers>>,
+}
+
+/// What one question of a zone is answered with: one of these, by chance.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answers {
+    /// Seconds that an answer may be kept.
+    pub ttl: u32,
+    pub choices: Vec<Choice>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// How often it is given, against the sum of all; where all are 0, all are given as often.
+    pub weight: u32,
+    /// As a zone file writes them (RFC 1035, 5.1), such as `10 mail.example.com.`
+    pub values: Vec<String>,
+}
+
 /// What lies outside every VPC.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Internet {
     /// Public names, resolvable from everywhere: balancers, databases (which resolve to their
     /// private addresses), hosted zones.
     pub names: BTreeMap<String, Vec<Ipv4Addr>>,
+    /// Public hosted zones that a resolver finds, by name (see [`Zone`]).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub zones: BTreeMap<String, Zone>,
     /// The addresses at which AWS's own services answer, with the names they have there.
     pub services: BTreeMap<Ipv4Addr, Vec<String>>,
 }
@@ -27,6 +55,9 @@ pub struct Vpc {
     /// Names that only this VPC sees: private hosted zones, interface endpoints' private names.
     /// They win over [`Internet::names`].
     pub names: BTreeMap<String, Vec<Ipv4Addr>>,
+    /// Private hosted zones of this VPC, by name. They win over all that is public.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub zones: BTreeMap<String, Zone>,
     /// Whether an internet gateway is attached.
     pub internet_gateway: bool,
     pub subnets: BTreeMap<SubnetId, Subnet>,
@@ -44,6 +75,7 @@ impl Vpc {
             cidrs: Vec::new(),
             dns_support: true,
             names: BTreeMap::new(),
+            zones: BTreeMap::new(),
             internet_gateway: false,
             subnets: BTreeMap::new(),
             interfaces: BTreeMap::new(),

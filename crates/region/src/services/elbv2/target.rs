@@ -144,6 +144,19 @@ pub fn health(region: &Region, group: &str, address: Ipv4Addr, port: u16) -> Opt
     Some(of(region, group, row))
 }
 
+/// Whether a group has a healthy target; one without targets has none.
+pub(super) fn any_healthy(region: &Region, group: &str) -> bool {
+    let Ok(row) = target_group::get(region, group) else {
+        return false;
+    };
+    let mut own = region
+        .elbv2
+        .targets
+        .iter()
+        .filter(|((of, _), _)| of == group);
+    own.any(|(_, target)| of(region, row, target).state == "healthy")
+}
+
 fn of(region: &Region, group: &TargetGroup, row: &Target) -> Health {
     if row.draining_until.is_some() {
         return Health::new(
