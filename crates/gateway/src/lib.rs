@@ -19,14 +19,27 @@ mod via;
 
 pub use server::{Gateway, GatewayError};
 
-/// The certificate, as PEM, with which the region's TLS endpoints are signed; it is made when it is
-/// not there.
+/// What the region's certificates are signed with.
+#[derive(Debug, Clone)]
+pub struct CertificateAuthority {
+    /// PEM.
+    pub certificate: String,
+    /// PEM.
+    pub key: world::database::Secret,
+}
+
+/// The authority kept in `<data>/ca`; it is made when it is not there.
 ///
 /// # Errors
 /// If it cannot be made or read in `data`.
-pub fn certificate_authority(data: &std::path::Path) -> Result<String, GatewayError> {
+pub fn certificate_authority(data: &std::path::Path) -> Result<CertificateAuthority, GatewayError> {
     tls::Authority::open(data)
-        .and_then(|_| std::fs::read_to_string(tls::certificate_path(data)))
+        .and_then(|_| {
+            Ok(CertificateAuthority {
+                certificate: std::fs::read_to_string(tls::certificate_path(data))?,
+                key: world::database::Secret::new(std::fs::read_to_string(tls::key_path(data))?),
+            })
+        })
         .map_err(|source| GatewayError::Folder {
             what: "the certificate authority",
             path: data.to_owned(),

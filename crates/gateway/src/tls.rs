@@ -33,10 +33,15 @@ pub(crate) fn certificate_path(data: &Path) -> PathBuf {
     data.join("ca").join("ca.pem")
 }
 
+/// Where its private key is, for the region alone.
+pub(crate) fn key_path(data: &Path) -> PathBuf {
+    data.join("ca").join("ca.key")
+}
+
 impl Authority {
     /// Takes the authority kept in `<data>/ca`, or makes one there.
     pub(crate) fn open(data: &Path) -> io::Result<Arc<Self>> {
-        let key_path = data.join("ca").join("ca.key");
+        let key_path = key_path(data);
         std::fs::create_dir_all(data.join("ca"))?;
         let key = match std::fs::read_to_string(&key_path) {
             Ok(pem) => KeyPair::from_pem(&pem).map_err(io::Error::other)?,
@@ -49,7 +54,7 @@ impl Authority {
         };
         let mut params = CertificateParams::default();
         let mut name = DistinguishedName::new();
-        name.push(DnType::CommonName, "Terrella region CA");
+        name.push(DnType::CommonName, region::services::acm::authority::NAME);
         params.distinguished_name = name;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 use serde::{Deserialize, Serialize};
+use world::database::Secret;
 
 /// What makes one region differ from another; fixed for its life.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,10 @@ pub struct Settings {
     /// The certificate, as PEM, that the region's own TLS endpoints are signed with; empty where
     /// there are none.
     pub certificate_authority: String,
+    /// Its private key, as PEM: on the curve P-256, PKCS #8. Empty where there is none; then no
+    /// certificate can be issued.
+    #[serde(skip)]
+    pub certificate_authority_key: Secret,
     /// The major versions of PostgreSQL that a world can run; RDS offers no others.
     pub postgres_versions: Vec<u32>,
 }
@@ -56,6 +61,7 @@ impl Default for Settings {
             zones: vec!['a', 'b', 'c'],
             endpoint: "127.0.0.1:4566".to_owned(),
             certificate_authority: String::new(),
+            certificate_authority_key: Secret::default(),
             postgres_versions: vec![15],
         }
     }

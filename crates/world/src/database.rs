@@ -62,7 +62,7 @@ pub enum Origin {
 }
 
 /// Text that is never shown: not in logs, not by `Debug`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 

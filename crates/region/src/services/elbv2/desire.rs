@@ -11,7 +11,7 @@ use world::balancer::{self as node, Balancer, Config};
 use world::database::Secret;
 
 use super::state::{Listener, LoadBalancer, Rule, TargetGroup};
-use super::{action, attribute, load_balancer, rule, target_group};
+use super::{action, attribute, certificate, load_balancer, rule, target_group};
 use crate::Region;
 
 pub(super) fn desire(region: &Region, world: &mut World) {
@@ -56,16 +56,21 @@ pub(super) fn listeners<'a>(region: &'a Region, row: &LoadBalancer) -> Vec<&'a L
     own
 }
 
-fn config(region: &Region, row: &LoadBalancer) -> Config {
-    let own = listeners(region, row);
+/// The ARNs of the target groups that a load balancer sends to.
+pub(super) fn groups<'a>(region: &'a Region, row: &LoadBalancer) -> BTreeSet<&'a str> {
     let mut used: BTreeSet<&str> = BTreeSet::new();
-    for listener in &own {
+    for listener in listeners(region, row) {
         used.extend(action::target_groups(&listener.default_actions));
         for rule in rule::of(region, &listener.arn) {
             used.extend(action::target_groups(&rule.actions));
         }
     }
-    let groups = used
+    used
+}
+
+fn config(region: &Region, row: &LoadBalancer) -> Config {
+    let own = listeners(region, row);
+    let groups = groups(region, row)
         .into_iter()
         .filter_map(|arn| target_group::get(region, arn).ok());
     let mut config = Config {
@@ -144,7 +149,7 @@ fn listener_of(region: &Region, row: &Listener) -> node::Listener {
         arn: row.arn.clone(),
         port: row.port,
         protocol: protocol(row.protocol),
-        certificates: Vec::new(),
+        certificates: certificate::served(region, row),
         ssl_policy: row.ssl_policy.clone(),
         default_actions: actions(&row.default_actions),
         rules: rules.into_iter().map(rule_of).collect(),

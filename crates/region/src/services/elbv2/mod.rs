@@ -22,8 +22,10 @@ pub mod target;
 pub mod target_group;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
+pub use certificate::using_certificate;
+pub use load_balancer::hosted_zone;
 pub use state::{State, TargetGroup};
 
 use wire::elbv2 as api;
@@ -34,7 +36,7 @@ use crate::{Context, Region, Service};
 
 pub(crate) const SERVICE: Service = Service {
     reconcile,
-    deadline: target::deadline,
+    deadline,
     desire: desire::desire,
     observe,
     ..Service::new("elbv2", handler)
@@ -71,7 +73,7 @@ pub fn endpoints(region: &Region) -> Vec<Endpoint> {
                 protocol: listener.protocol.as_str(),
                 address: published.and_then(|one| one.address.clone()),
                 failure: published.and_then(|one| one.failure.clone()),
-                host: format!("{}.localhost", row.name.to_ascii_lowercase()),
+                host: certificate::host_name(row),
             });
         }
     }
@@ -79,9 +81,33 @@ pub fn endpoints(region: &Region) -> Vec<Endpoint> {
     all
 }
 
+/// A load balancer as the one who looks up its name sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    pub addresses: Vec<std::net::Ipv4Addr>,
+    /// Whether every target group it sends to has a healthy target.
+    pub healthy: bool,
+}
+
+/// Finds a load balancer by its DNS name, with or without `dualstack.` before it and a dot at the
+/// end.
+pub fn by_name(region: &Region, name: &str) -> Option<Named> {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let name = name.strip_prefix("dualstack.").unwrap_or(&name);
+    let mut all = region.elbv2.load_balancers.values();
+    let row = all.find(|row| row.dns_name == name)?;
+    Some(Named {
+        addresses: load_balancer::addresses(region, row),
+        healthy: desire::groups(region, row)
+            .into_iter()
+            .all(|group| target::any_healthy(region, group)),
+    })
+}
+
 /// A load balancer is active once its nodes serve, or at once while it has nothing to serve.
 fn reconcile(region: &mut Region, context: &Context) {
     target::reconcile(region, context);
+    certificate::reconcile(region, context);
     let ready: Vec<String> = region
         .elbv2
         .load_balancers
@@ -97,6 +123,11 @@ fn reconcile(region: &mut Region, context: &Context) {
             row.state = api::LoadBalancerStateEnum::Active;
         }
     }
+}
+
+fn deadline(region: &Region) -> Option<jiff::Timestamp> {
+    let all = [target::deadline(region), certificate::deadline(region)];
+    all.into_iter().flatten().min()
 }
 
 fn observe(region: &mut Region, _: &Context, event: &Event) {

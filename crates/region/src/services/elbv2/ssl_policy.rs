@@ -8,81 +8,109 @@ use crate::{Context, Region};
 /// What a listener has that names none.
 pub(super) const DEFAULT: &str = "ELBSecurityPolicy-2016-08";
 
-const ALL: &[&str] = &["TLSv1", "TLSv1.1", "TLSv1.2"];
-const TLS_1_3: &[&str] = &[
-    "TLS_AES_128_GCM_SHA256",
-    "TLS_AES_256_GCM_SHA384",
-    "TLS_CHACHA20_POLY1305_SHA256",
-];
-const FORWARD_SECRET: &[&str] = &[
-    "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "ECDHE-RSA-AES128-GCM-SHA256",
-    "ECDHE-ECDSA-AES256-GCM-SHA384",
-    "ECDHE-RSA-AES256-GCM-SHA384",
-];
-const FORWARD_SECRET_CBC: &[&str] = &[
-    "ECDHE-ECDSA-AES128-SHA256",
-    "ECDHE-RSA-AES128-SHA256",
-    "ECDHE-ECDSA-AES256-SHA384",
-    "ECDHE-RSA-AES256-SHA384",
-];
-const SHA1: &[&str] = &[
-    "ECDHE-ECDSA-AES128-SHA",
-    "ECDHE-RSA-AES128-SHA",
-    "ECDHE-RSA-AES256-SHA",
-    "ECDHE-ECDSA-AES256-SHA",
-];
-const RSA: &[&str] = &[
-    "AES128-GCM-SHA256",
-    "AES128-SHA256",
-    "AES256-GCM-SHA384",
-    "AES256-SHA256",
-];
-const RSA_SHA1: &[&str] = &["AES128-SHA", "AES256-SHA"];
+/// What ciphers a policy takes: all of a kind or none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Tls13,
+    /// Forward secret, authenticated.
+    Gcm,
+    /// Forward secret, in blocks.
+    Cbc,
+    /// Forward secret, in blocks, with SHA-1.
+    CbcSha1,
+    Rsa,
+    RsaSha1,
+}
 
-/// Name, protocols, and its ciphers in groups.
-type Policy = (
-    &'static str,
-    &'static [&'static str],
-    &'static [&'static [&'static str]],
-);
+use Kind::{Cbc, CbcSha1, Gcm, Rsa, RsaSha1, Tls13};
 
+/// In the order in which AWS prefers them.
+const CIPHERS: &[(&str, Kind)] = &[
+    ("TLS_AES_128_GCM_SHA256", Tls13),
+    ("TLS_AES_256_GCM_SHA384", Tls13),
+    ("TLS_CHACHA20_POLY1305_SHA256", Tls13),
+    ("ECDHE-ECDSA-AES128-GCM-SHA256", Gcm),
+    ("ECDHE-RSA-AES128-GCM-SHA256", Gcm),
+    ("ECDHE-ECDSA-AES128-SHA256", Cbc),
+    ("ECDHE-RSA-AES128-SHA256", Cbc),
+    ("ECDHE-ECDSA-AES128-SHA", CbcSha1),
+    ("ECDHE-RSA-AES128-SHA", CbcSha1),
+    ("ECDHE-ECDSA-AES256-GCM-SHA384", Gcm),
+    ("ECDHE-RSA-AES256-GCM-SHA384", Gcm),
+    ("ECDHE-ECDSA-AES256-SHA384", Cbc),
+    ("ECDHE-RSA-AES256-SHA384", Cbc),
+    ("ECDHE-ECDSA-AES256-SHA", CbcSha1),
+    ("ECDHE-RSA-AES256-SHA", CbcSha1),
+    ("AES128-GCM-SHA256", Rsa),
+    ("AES128-SHA256", Rsa),
+    ("AES128-SHA", RsaSha1),
+    ("AES256-GCM-SHA384", Rsa),
+    ("AES256-SHA256", Rsa),
+    ("AES256-SHA", RsaSha1),
+];
+
+const PROTOCOLS: &[&str] = &["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
+
+const FORWARD_SECRET: &[Kind] = &[Gcm, Cbc, CbcSha1];
+const OLD: &[Kind] = &[Gcm, Cbc, CbcSha1, Rsa, RsaSha1];
+const ALL: &[Kind] = &[Tls13, Gcm, Cbc, CbcSha1, Rsa, RsaSha1];
+
+/// Name, the first and last of its protocols, and its ciphers.
+type Policy = (&'static str, (usize, usize), &'static [Kind]);
+
+/// Those whose names hold FIPS are not here: no node has a validated module.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html>
 const POLICIES: &[Policy] = &[
+    (DEFAULT, (0, 2), OLD),
+    ("ELBSecurityPolicy-TLS13-1-3-2021-06", (3, 3), &[Tls13]),
     (
-        DEFAULT,
-        ALL,
-        &[FORWARD_SECRET, FORWARD_SECRET_CBC, SHA1, RSA, RSA_SHA1],
-    ),
-    (
-        "ELBSecurityPolicy-TLS13-1-3-2021-06",
-        &["TLSv1.3"],
-        &[TLS_1_3],
+        "ELBSecurityPolicy-TLS13-1-2-2021-06",
+        (2, 3),
+        &[Tls13, Gcm, Cbc],
     ),
     (
         "ELBSecurityPolicy-TLS13-1-2-Res-2021-06",
-        &["TLSv1.2", "TLSv1.3"],
-        &[TLS_1_3, FORWARD_SECRET],
+        (2, 3),
+        &[Tls13, Gcm],
     ),
     (
-        "ELBSecurityPolicy-TLS13-1-2-2021-06",
-        &["TLSv1.2", "TLSv1.3"],
-        &[TLS_1_3, FORWARD_SECRET, FORWARD_SECRET_CBC],
+        "ELBSecurityPolicy-TLS13-1-2-Ext1-2021-06",
+        (2, 3),
+        &[Tls13, Gcm, Cbc, Rsa],
+    ),
+    ("ELBSecurityPolicy-TLS13-1-2-Ext2-2021-06", (2, 3), ALL),
+    ("ELBSecurityPolicy-TLS13-1-1-2021-06", (1, 3), ALL),
+    ("ELBSecurityPolicy-TLS13-1-0-2021-06", (0, 3), ALL),
+    ("ELBSecurityPolicy-TLS13-1-3-PQ-2025-09", (3, 3), &[Tls13]),
+    (
+        "ELBSecurityPolicy-TLS13-1-2-PQ-2025-09",
+        (2, 3),
+        &[Tls13, Gcm, Cbc],
     ),
     (
-        "ELBSecurityPolicy-FS-1-2-Res-2020-10",
-        &["TLSv1.2"],
-        &[FORWARD_SECRET],
+        "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09",
+        (2, 3),
+        &[Tls13, Gcm],
     ),
     (
-        "ELBSecurityPolicy-FS-1-2-Res-2019-08",
-        &["TLSv1.2"],
-        &[FORWARD_SECRET, FORWARD_SECRET_CBC],
+        "ELBSecurityPolicy-TLS13-1-2-Ext1-PQ-2025-09",
+        (2, 3),
+        &[Tls13, Gcm, Cbc, Rsa],
     ),
+    ("ELBSecurityPolicy-TLS13-1-2-Ext2-PQ-2025-09", (2, 3), ALL),
+    ("ELBSecurityPolicy-TLS13-1-0-PQ-2025-09", (0, 3), ALL),
+    ("ELBSecurityPolicy-TLS-1-2-Ext-2018-06", (2, 2), OLD),
     (
         "ELBSecurityPolicy-TLS-1-2-2017-01",
-        &["TLSv1.2"],
-        &[FORWARD_SECRET, FORWARD_SECRET_CBC, RSA],
+        (2, 2),
+        &[Gcm, Cbc, Rsa],
     ),
+    ("ELBSecurityPolicy-TLS-1-1-2017-01", (1, 2), OLD),
+    ("ELBSecurityPolicy-FS-1-2-Res-2020-10", (2, 2), &[Gcm]),
+    ("ELBSecurityPolicy-FS-1-2-Res-2019-08", (2, 2), &[Gcm, Cbc]),
+    ("ELBSecurityPolicy-FS-1-2-2019-08", (2, 2), FORWARD_SECRET),
+    ("ELBSecurityPolicy-FS-1-1-2019-08", (1, 2), FORWARD_SECRET),
+    ("ELBSecurityPolicy-FS-2018-06", (0, 2), FORWARD_SECRET),
 ];
 
 pub(super) fn check(name: &str) -> Result<(), Error> {
@@ -113,12 +141,15 @@ pub(super) fn describe_ssl_policies(
         input.marker,
         input.page_size,
     )?;
-    let shown = policies.into_iter().map(|(name, protocols, ciphers)| {
-        let ciphers = ciphers.iter().flat_map(|group| group.iter());
-        let ciphers = (1..).zip(ciphers).map(|(priority, cipher)| api::Cipher {
-            name: Some((*cipher).to_owned()),
-            priority: Some(priority),
-        });
+    let shown = policies.into_iter().map(|(name, (first, last), kinds)| {
+        let ciphers = CIPHERS.iter().filter(|(_, kind)| kinds.contains(kind));
+        let ciphers = (1..)
+            .zip(ciphers)
+            .map(|(priority, (cipher, _))| api::Cipher {
+                name: Some((*cipher).to_owned()),
+                priority: Some(priority),
+            });
+        let protocols = &PROTOCOLS[*first..=*last];
         api::SslPolicy {
             ciphers: Some(ciphers.collect()),
             name: Some((*name).to_owned()),

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use wire::Stored;
 use wire::elbv2 as api;
+use world::database::Secret;
 use world::event::Published;
 use world::{BalancerId, InterfaceId};
 
@@ -23,7 +24,20 @@ crate::tables! { "elbv2" {
     /// By target group and `address:port`.
     targets: (String, String) => Target,
     tags: String => Tags,
+    /// By load balancer.
+    host_certificates: String => HostCertificate,
 } }
+
+/// What a load balancer shows under its name on the machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HostCertificate {
+    /// Such as `web.localhost`.
+    pub name: String,
+    /// PEM.
+    pub certificate: String,
+    pub private_key: Secret,
+    pub not_after: Timestamp,
+}
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LoadBalancer {

@@ -13,7 +13,10 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) fn new() -> Self {
-        let settings = Settings::default();
+        Self::of(Settings::default())
+    }
+
+    pub(crate) fn of(settings: Settings) -> Self {
         let now: Timestamp = "2026-01-05T08:00:00Z".parse().expect("it is a time");
         let context = Context::new(&settings, now, Caller::Root, [0; 32]);
         let mut region = Region::new(&context);

@@ -291,6 +291,26 @@ fn policies_and_limits() {
     );
     let found = found.ssl_policies.unwrap().remove(0);
     assert_eq!(found.ssl_protocols.unwrap(), ["TLSv1.2", "TLSv1.3"]);
+    let ciphers: Vec<_> = found
+        .ciphers
+        .unwrap()
+        .into_iter()
+        .filter_map(|one| one.name)
+        .collect();
+    assert_eq!(ciphers.len(), 11);
+    assert_eq!(ciphers[5], "ECDHE-ECDSA-AES128-SHA256");
+    let current = lab.call(
+        op::DescribeSSLPolicies,
+        ask("ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"),
+    );
+    assert_eq!(
+        current.ssl_policies.unwrap()[0]
+            .ciphers
+            .as_ref()
+            .unwrap()
+            .len(),
+        7
+    );
     assert_eq!(
         lab.refused(op::DescribeSSLPolicies, ask("x")).0,
         "SSLPolicyNotFound"

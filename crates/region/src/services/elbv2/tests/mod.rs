@@ -13,12 +13,12 @@ use wire::elbv2::{self as api, op};
 use crate::services::ec2::tests::lab::Lab;
 
 /// A VPC with an internet gateway and two subnets in each of two zones.
-struct Place {
-    vpc: String,
-    subnets: Vec<String>,
+pub(crate) struct Place {
+    pub(crate) vpc: String,
+    pub(crate) subnets: Vec<String>,
 }
 
-fn place(lab: &mut Lab, range: &str) -> Place {
+pub(crate) fn place(lab: &mut Lab, range: &str) -> Place {
     use network::op;
     let input = network::CreateVpcRequest {
         cidr_block: Some(format!("{range}.0.0/16")),
@@ -63,7 +63,7 @@ fn new_balancer(name: &str, subnets: &[String]) -> api::CreateLoadBalancerInput 
     }
 }
 
-fn balancer(lab: &mut Lab, place: &Place, name: &str) -> String {
+pub(crate) fn balancer(lab: &mut Lab, place: &Place, name: &str) -> String {
     let made = lab.call(
         op::CreateLoadBalancer,
         new_balancer(name, &place.subnets[..2]),
@@ -86,7 +86,7 @@ fn new_group(vpc: &str, name: &str) -> api::CreateTargetGroupInput {
     }
 }
 
-fn group(lab: &mut Lab, vpc: &str, name: &str) -> String {
+pub(crate) fn group(lab: &mut Lab, vpc: &str, name: &str) -> String {
     let made = lab.call(op::CreateTargetGroup, new_group(vpc, name));
     made.target_groups
         .unwrap()
@@ -95,7 +95,7 @@ fn group(lab: &mut Lab, vpc: &str, name: &str) -> String {
         .unwrap()
 }
 
-fn forward(group: &str) -> api::Action {
+pub(crate) fn forward(group: &str) -> api::Action {
     api::Action {
         r#type: api::ActionTypeEnum::Forward,
         target_group_arn: Some(group.to_owned()),
@@ -103,7 +103,7 @@ fn forward(group: &str) -> api::Action {
     }
 }
 
-fn fixed(code: &str) -> api::Action {
+pub(crate) fn fixed(code: &str) -> api::Action {
     api::Action {
         r#type: api::ActionTypeEnum::FixedResponse,
         fixed_response_config: Some(api::FixedResponseActionConfig {
@@ -115,7 +115,11 @@ fn fixed(code: &str) -> api::Action {
     }
 }
 
-fn new_listener(balancer: &str, port: i64, action: api::Action) -> api::CreateListenerInput {
+pub(crate) fn new_listener(
+    balancer: &str,
+    port: i64,
+    action: api::Action,
+) -> api::CreateListenerInput {
     api::CreateListenerInput {
         load_balancer_arn: balancer.to_owned(),
         port: Some(port),
@@ -125,7 +129,38 @@ fn new_listener(balancer: &str, port: i64, action: api::Action) -> api::CreateLi
     }
 }
 
-fn listener(lab: &mut Lab, balancer: &str, port: i64, action: api::Action) -> String {
+pub(crate) fn listener(lab: &mut Lab, balancer: &str, port: i64, action: api::Action) -> String {
     let made = lab.call(op::CreateListener, new_listener(balancer, port, action));
+    made.listeners.unwrap().remove(0).listener_arn.unwrap()
+}
+
+pub(crate) fn named(arns: &[&str]) -> Vec<api::Certificate> {
+    let all = arns.iter().map(|arn| api::Certificate {
+        certificate_arn: Some((*arn).to_owned()),
+        is_default: None,
+    });
+    all.collect()
+}
+
+pub(crate) fn new_secure_listener(
+    balancer: &str,
+    port: i64,
+    certificate: &str,
+) -> api::CreateListenerInput {
+    api::CreateListenerInput {
+        protocol: Some(api::ProtocolEnum::Https),
+        certificates: Some(named(&[certificate])),
+        ..new_listener(balancer, port, fixed("404"))
+    }
+}
+
+pub(crate) fn secure_listener(
+    lab: &mut Lab,
+    balancer: &str,
+    port: i64,
+    certificate: &str,
+) -> String {
+    let input = new_secure_listener(balancer, port, certificate);
+    let made = lab.call(op::CreateListener, input);
     made.listeners.unwrap().remove(0).listener_arn.unwrap()
 }
