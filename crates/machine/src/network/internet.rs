@@ -10,9 +10,10 @@ use world::network::Internet;
 
 use super::apply::{Layout, forwards};
 use super::plan::{INTERNET, INTERNET_MAC, MTU};
-use super::resolver::{self, Names, View};
+use super::resolver::{self, View};
 use super::splice::{self, Guard, Origin, Via};
 use super::tools::Tools;
+use super::zones::Names;
 use crate::error::{Failure, Step as _};
 use crate::netns;
 

@@ -13,6 +13,7 @@ mod resolver;
 mod rules;
 mod splice;
 mod tools;
+mod zones;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,10 +28,11 @@ use crate::error::{Failure, Step as _};
 use crate::host::{Host, Paths};
 use apply::{Layout, State};
 use internet::{Outside, PORTS, anywhere};
-use resolver::{Names, View};
+use resolver::View;
 pub(crate) use splice::join;
 use splice::{Guard, Origin, Via};
 use tools::Tools;
+use zones::Names;
 
 /// Where a task's containers find their metadata and credentials.
 const TASK_SERVICES: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(169, 254, 170, 2), 80);
