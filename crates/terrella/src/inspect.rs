@@ -39,6 +39,7 @@ pub(crate) fn status(data: &Path, as_json: bool) -> Result<()> {
         "pid": served.pid,
         "endpoint": served.url(),
         "health": health,
+        "certificate_authority": running::certificate_authority(data),
     });
     if let (Some(all), Value::Object(said)) = (all.as_object_mut(), said) {
         all.extend(said);
@@ -92,6 +93,15 @@ fn described(served: &Served, all: &Value) -> String {
         };
         let _ = writeln!(out, "{balancer}:{}: {place}", one["port"]);
     }
+    let https = |one: &Value| text(one, "protocol") == Some("HTTPS");
+    if each(all, "listeners").any(https)
+        && let Some(authority) = text(all, "certificate_authority")
+    {
+        let _ = writeln!(
+            out,
+            "certificates are signed by {authority}: curl --cacert {authority}"
+        );
+    }
     for one in each(all, "databases") {
         let name = text(one, "name").unwrap_or_default();
         let status = text(one, "status").unwrap_or_default();
@@ -108,29 +118,31 @@ fn described(served: &Served, all: &Value) -> String {
 pub(crate) fn env(data: &Path, as_json: bool) -> Result<()> {
     let served = running::needed(data)?;
     if as_json {
-        let all: serde_json::Map<String, Value> = variables(&served)
+        let all: serde_json::Map<String, Value> = variables(&served, data)
             .into_iter()
             .map(|(name, value)| (name.to_owned(), Value::from(value)))
             .collect();
         println!("{}", Value::from(all));
     } else {
-        print!("{}", exports(&served));
+        print!("{}", exports(&served, data));
     }
     Ok(())
 }
 
-fn variables(served: &Served) -> [(&'static str, String); 5] {
+fn variables(served: &Served, data: &Path) -> [(&'static str, String); 6] {
     [
         ("AWS_ENDPOINT_URL", served.url()),
         ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
         ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
         ("AWS_REGION", served.region.clone()),
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        // Who signs what its load balancers show: `curl --cacert "$TERRELLA_CA"`.
+        ("TERRELLA_CA", running::certificate_authority(data)),
     ]
 }
 
-fn exports(served: &Served) -> String {
-    variables(served)
+fn exports(served: &Served, data: &Path) -> String {
+    variables(served, data)
         .iter()
         .fold(String::new(), |mut text, (name, value)| {
             let _ = writeln!(text, "export {name}='{}'", value.replace('\'', r"'\''"));
@@ -200,12 +212,13 @@ mod tests {
     #[test]
     fn what_tools_need() {
         assert_eq!(
-            exports(&served()),
+            exports(&served(), Path::new("/data")),
             "export AWS_ENDPOINT_URL='http://127.0.0.1:4566'\n\
              export AWS_ACCESS_KEY_ID='test'\n\
              export AWS_SECRET_ACCESS_KEY='test'\n\
              export AWS_REGION='eu-central-1'\n\
-             export AWS_EC2_METADATA_DISABLED='true'\n"
+             export AWS_EC2_METADATA_DISABLED='true'\n\
+             export TERRELLA_CA='/data/ca/ca.pem'\n"
         );
     }
 
@@ -217,9 +230,12 @@ mod tests {
             "listeners": [
                 {"balancer": "links-dev", "port": 80, "protocol": "HTTP",
                  "address": "127.0.0.1:8080", "failure": null, "host": "links-dev.localhost"},
+                {"balancer": "links-dev", "port": 443, "protocol": "HTTPS",
+                 "address": "127.0.0.1:8443", "failure": null, "host": "links-dev.localhost"},
                 {"balancer": "other", "port": 81, "protocol": "HTTP",
                  "address": null, "failure": "the port is taken", "host": "other.localhost"},
             ],
+            "certificate_authority": "/data/ca/ca.pem",
             "databases": [
                 {"name": "links-dev", "status": "available", "user": "links",
                  "database": "links", "local": "host=/x port=5432"},
@@ -232,7 +248,9 @@ mod tests {
             "region eu-central-1 of account 000000000000 at http://127.0.0.1:4566: ok\n\
              1 balancers, 1 databases, 1 networks, 2 tasks\n\
              links-dev:80: http://127.0.0.1:8080 or http://links-dev.localhost:8080\n\
+             links-dev:443: https://127.0.0.1:8443 or https://links-dev.localhost:8443\n\
              other:81: not published: the port is taken\n\
+             certificates are signed by /data/ca/ca.pem: curl --cacert /data/ca/ca.pem\n\
              database links-dev: available: psql \"host=/x port=5432 user=links dbname=links\"\n\
              database new: creating\n"
         );

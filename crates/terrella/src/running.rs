@@ -71,6 +71,11 @@ pub(crate) fn pid_file(data: &Path) -> PathBuf {
     run(data).join("serve.pid")
 }
 
+/// The certificate, as PEM, of whoever signs what the region's load balancers and endpoints show.
+pub(crate) fn certificate_authority(data: &Path) -> String {
+    data.join("ca").join("ca.pem").display().to_string()
+}
+
 pub(crate) fn log_file(data: &Path) -> PathBuf {
     run(data).join("serve.log")
 }

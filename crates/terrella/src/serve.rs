@@ -91,11 +91,13 @@ async fn serve(data: &Path, arguments: &Arguments) -> Result<()> {
     let address = listener
         .local_addr()
         .context("the listener has no address")?;
+    let authority = gateway::certificate_authority(data)?;
     let settings = Settings {
         account: arguments.account.clone(),
         region: arguments.region.clone(),
         endpoint: address.to_string(),
-        certificate_authority: gateway::certificate_authority(data)?,
+        certificate_authority: authority.certificate,
+        certificate_authority_key: authority.key,
         ..Settings::default()
     };
     let smtp = match (&arguments.smtp, &arguments.mail_from) {
