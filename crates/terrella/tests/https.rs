@@ -2,7 +2,7 @@
 //! balancer that shows it; then real handshakes with its nodes, and names as tasks and strangers see
 //! them.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -61,7 +61,7 @@ impl Region {
 
     /// Where a listener is published on the host.
     fn address(&self, port: u64) -> String {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             let all = self.ask("endpoints");
             let listeners = all["listeners"].as_array().into_iter().flatten();
@@ -150,8 +150,12 @@ fn over_tls(address: &str, authority: &Path, name: &str) -> Result<String, rustl
         .expect("a limit");
     while connection.is_handshaking() {
         if let Err(error) = connection.complete_io(&mut stream) {
-            let inner = error.get_ref().and_then(|one| one.downcast_ref::<rustls::Error>());
-            return Err(inner.unwrap_or_else(|| panic!("no handshake: {error}")).clone());
+            let inner = error
+                .get_ref()
+                .and_then(|one| one.downcast_ref::<rustls::Error>());
+            return Err(inner
+                .unwrap_or_else(|| panic!("no handshake: {error}"))
+                .clone());
         }
     }
     let mut stream = StreamOwned::new(connection, stream);
@@ -223,8 +227,8 @@ fn a_certificate_is_validated_served_changed_and_taken_away() {
     let (http, https) = (region.address(80), region.address(443));
     let authority = region.authority();
     for name in ["example.com", "www.example.com", "web.localhost"] {
-        let answer = over_tls(&https, &authority, name)
-            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let answer =
+            over_tls(&https, &authority, name).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(answer.starts_with("HTTP/1.1 200"), "{name}: {answer}");
         assert!(answer.ends_with("over TLS"), "{name}: {answer}");
     }
@@ -250,7 +254,10 @@ fn a_certificate_is_validated_served_changed_and_taken_away() {
     let nodes = region.look_up(None, "www.example.com");
     assert_eq!(nodes.len(), 2, "{nodes:?}");
     assert_eq!(region.look_up(interface, "www.example.com"), nodes);
-    assert_eq!(region.look_up(interface, "one.db.corp.internal"), ["10.0.0.99"]);
+    assert_eq!(
+        region.look_up(interface, "one.db.corp.internal"),
+        ["10.0.0.99"]
+    );
     assert_eq!(region.look_up(None, "one.db.corp.internal"), [""; 0]);
 
     let changed = [
@@ -264,5 +271,8 @@ fn a_certificate_is_validated_served_changed_and_taken_away() {
     over_tls(&https, &authority, "example.com").expect("it is still served");
 
     terraform.run(&[&["destroy"], &apply[1..]].concat());
-    assert_eq!(region.ask("endpoints")["listeners"], Value::Array(Vec::new()));
+    assert_eq!(
+        region.ask("endpoints")["listeners"],
+        Value::Array(Vec::new())
+    );
 }

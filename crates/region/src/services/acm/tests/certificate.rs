@@ -1,3 +1,4 @@
+use wire::acm::CertificateTransparencyLoggingPreference::{Disabled, Enabled};
 use wire::acm::{self as api, op};
 use wire::elbv2 as balancer;
 
@@ -124,7 +125,6 @@ fn options_and_tags() {
         let options = shown(lab, &arn).options.unwrap();
         options.certificate_transparency_logging_preference.unwrap()
     };
-    use api::CertificateTransparencyLoggingPreference::{Disabled, Enabled};
     assert_eq!(logging(&mut lab), Enabled);
     let update = |options| api::UpdateCertificateOptionsRequest {
         certificate_arn: arn.clone(),

@@ -6,6 +6,7 @@ use crate::services::elbv2::tests::{balancer, fixed, forward, group, listener, p
 use crate::services::elbv2::{self, target};
 use crate::services::route53::record::lookup;
 use api::RRType::{A, Cname, Txt};
+use api::ResourceRecordSetFailover::{Primary, Secondary};
 
 fn look(lab: &Lab, name: &str) -> Vec<String> {
     lookup(&lab.region, name, A)
@@ -148,7 +149,6 @@ fn what_fails_over_follows_the_targets_health() {
         set_identifier: Some(format!("{role}")),
         ..set
     };
-    use api::ResourceRecordSetFailover::{Primary, Secondary};
     create(
         &mut lab,
         &id,
