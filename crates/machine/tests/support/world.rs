@@ -197,5 +197,6 @@ pub fn internet() -> Internet {
             (S3, vec!["*.s3.eu-central-1.amazonaws.com".to_owned()]),
         ]
         .into(),
+        ..Internet::default()
     }
 }
