@@ -800,7 +800,7 @@ fn filters_choose_by_attributes_and_by_body() {
         ..message("plain")
     };
     publish(&mut bench, input);
-    assert_eq!(to(&mut bench), [by_attribute.clone()]);
+    assert_eq!(to(&mut bench), std::slice::from_ref(&by_attribute));
     publish(&mut bench, message(r#"{"a": {"b": 1}}"#));
     assert_eq!(to(&mut bench), [by_body]);
     bench
