@@ -217,6 +217,20 @@ run "private_ways_to_aws" {
   }
 }
 
+run "endpoints_are_no_way_out" {
+  command = plan
+
+  assert {
+    condition     = data.aws_iam_policy_document.s3.statement[0].actions == toset(["s3:GetObject"]) && data.aws_iam_policy_document.s3.statement[0].resources == toset(["arn:aws:s3:::prod-eu-central-1-starport-layer-bucket/*"])
+    error_message = "Through the S3 endpoint image layers are read, and nothing is written anywhere."
+  }
+
+  assert {
+    condition     = [for condition in data.aws_iam_policy_document.interface.statement[0].condition : [condition.variable, one(condition.values)]] == [["aws:PrincipalAccount", "111122223333"]]
+    error_message = "Interface endpoints serve this account's principals alone."
+  }
+}
+
 run "without_s3_endpoint" {
   command = plan
 
