@@ -51,6 +51,7 @@ data "aws_iam_policy_document" "boundary" {
       "kms:Encrypt",
       "kms:GenerateDataKey*",
       "kms:ReEncrypt*",
+      "kms:RetireGrant",
     ]
     resources = ["${local.arn.kms}:key/*"]
   }

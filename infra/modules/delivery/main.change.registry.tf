@@ -18,7 +18,7 @@ data "aws_iam_policy_document" "change_registry" {
   # A repository holds a grant on its key.
   statement {
     sid       = "RepositoryKey"
-    actions   = ["kms:CreateGrant", "kms:DescribeKey"]
+    actions   = ["kms:CreateGrant", "kms:DescribeKey", "kms:RetireGrant"]
     resources = [var.data_kms_key_arn]
 
     condition {

@@ -35,13 +35,10 @@ data "aws_iam_policy_document" "change_service" {
   statement {
     sid = "Service"
     actions = [
-      "ecs:CreateCluster",
       "ecs:CreateService",
       "ecs:DeleteCluster",
       "ecs:DeleteService",
       "ecs:PutClusterCapacityProviders",
-      "ecs:RegisterTaskDefinition",
-      "ecs:RunTask",
       "ecs:TagResource",
       "ecs:UntagResource",
       "ecs:UpdateCluster",
@@ -55,7 +52,32 @@ data "aws_iam_policy_document" "change_service" {
     ]
   }
 
+  # AWS takes no resource for these two.
+  statement {
+    sid       = "MakeClusterAndTaskDefinition"
+    actions   = ["ecs:CreateCluster", "ecs:RegisterTaskDefinition"]
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestTag/state"
+      values   = [local.state_tags.service]
+    }
+  }
+
   # The migration that runs before a version takes over, and what became of it.
+  statement {
+    sid       = "RunTask"
+    actions   = ["ecs:RunTask"]
+    resources = ["${local.arn.ecs}:task-definition/${var.name}:*"]
+
+    condition {
+      test     = "ArnEquals"
+      variable = "ecs:cluster"
+      values   = ["${local.arn.ecs}:cluster/${var.name}"]
+    }
+  }
+
   statement {
     sid       = "WatchTasks"
     actions   = ["ecs:DescribeTasks", "ecs:ListTasks", "ecs:StopTask"]
@@ -92,7 +114,7 @@ data "aws_iam_policy_document" "change_service" {
       "logs:TagResource",
       "logs:UntagResource",
     ]
-    resources = ["${local.arn.logs}:log-group:/ecs/${var.name}*"]
+    resources = ["${local.arn.logs}:log-group:/ecs/${var.name}", "${local.arn.logs}:log-group:/ecs/${var.name}:*"]
   }
 
   # A scalable target's ARN says nothing of the service that it scales, so it is

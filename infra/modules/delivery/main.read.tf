@@ -99,7 +99,7 @@ locals {
       "ecs:DescribeClusters"                        = ["${local.arn.ecs}:cluster/${var.name}"]
       "ecs:DescribeServices"                        = ["${local.arn.ecs}:service/${var.name}/*"]
       "ecs:ListTagsForResource"                     = ["${local.arn.ecs}:cluster/${var.name}", "${local.arn.ecs}:service/${var.name}/*", "${local.arn.ecs}:task-definition/${var.name}:*"]
-      "logs:ListTagsForResource"                    = ["${local.arn.logs}:log-group:/ecs/${var.name}*"]
+      "logs:ListTagsForResource"                    = ["${local.arn.logs}:log-group:/ecs/${var.name}", "${local.arn.logs}:log-group:/ecs/${var.name}:*"]
       "route53:GetHostedZone"                       = ["arn:${local.partition}:route53:::hostedzone/*"]
       "route53:ListResourceRecordSets"              = ["arn:${local.partition}:route53:::hostedzone/*"]
     }

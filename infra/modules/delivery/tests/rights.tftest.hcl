@@ -165,6 +165,7 @@ run "applies_change_what_their_stack_owns" {
       # By one key, through the service that needs it.
       "registry kms:CreateGrant",
       "registry kms:DescribeKey",
+      "registry kms:RetireGrant",
       "database kms:CreateGrant",
       "database kms:Decrypt",
       "database kms:DescribeKey",

@@ -14,6 +14,7 @@ pub mod oidc_provider;
 pub mod policy;
 pub mod role;
 pub mod service_linked;
+mod simulate;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -105,6 +106,8 @@ crate::operations! { wire::iam::op;
     write RemoveRoleFromInstanceProfile => instance_profile::remove_role_from_instance_profile,
     write RemoveUserFromGroup => group::remove_user_from_group,
     write SetDefaultPolicyVersion => managed_policy::set_default_policy_version,
+    read SimulateCustomPolicy => simulate::simulate_custom_policy,
+    read SimulatePrincipalPolicy => simulate::simulate_principal_policy,
     write TagInstanceProfile => instance_profile::tag_instance_profile,
     write TagOpenIDConnectProvider => oidc_provider::tag_open_id_connect_provider,
     write TagPolicy => managed_policy::tag_policy,

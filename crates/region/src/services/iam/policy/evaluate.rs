@@ -200,6 +200,11 @@ impl Policy {
             .any(|one| one.effect == Effect::Allow)
     }
 
+    /// Whether an identity's policy or a boundary denies the request.
+    pub fn forbids(&self, request: &Request) -> bool {
+        self.denies(request, false)
+    }
+
     fn denies(&self, request: &Request, resource_policy: bool) -> bool {
         self.applying(request).any(|one| {
             one.effect == Effect::Deny
