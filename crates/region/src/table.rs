@@ -195,7 +195,8 @@ impl<K: Key, V: Row> Table<K, V> {
 pub trait AnyTable {
     fn name(&self) -> &'static str;
     fn changed(&self) -> bool;
-    /// Grows with every change, also with one that is rolled back later.
+    /// Grows with every change, also with one that is rolled back later, and with the rollback:
+    /// what was worked out from the rows is right as long as this is what it was.
     fn version(&self) -> u64;
     /// What the call under way changed, as rows to store.
     fn changes(&self, into: &mut Vec<Change>);
@@ -240,6 +241,9 @@ impl<K: Key, V: Row> AnyTable for Table<K, V> {
     }
 
     fn rollback(&mut self) {
+        if !self.journal.is_empty() {
+            self.version += 1;
+        }
         for (key, old) in std::mem::take(&mut self.journal) {
             match old {
                 Some(row) => self.rows.insert(key, row),

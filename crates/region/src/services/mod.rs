@@ -14,6 +14,7 @@
 //! | `kms` | `key::resolve` (id, ARN or alias to a key), `cipher::encrypt`, `cipher::decrypt` |
 //! | `secretsmanager` | `managed::create`, `managed::rotate`, `managed::delete` (secrets that another service owns), `secret::value` |
 //! | `logs` | `group::exists` |
+//! | `cloudwatch` | `metric::record`, `metric::statistic`, `alarm::put`, `alarm::get`, `alarm::delete` |
 //! | `ecr` | `image::resolve` (a reference to a manifest's digest, configuration and layers) |
 //! | `elbv2` | `target::register`, `target::deregister`, `target::health`, `target_group::get` |
 //! | `acm` | `certificate::material` (chain and key), `certificate::by_arn` |

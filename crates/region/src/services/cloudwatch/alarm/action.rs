@@ -1,0 +1,110 @@
+//! What alarms do when their state changes: each action by its ARN.
+//!
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-actions.html>
+
+use wire::cloudwatch as api;
+
+use super::super::state::Alarm;
+use super::history::{self, quoted};
+use super::notification::Notification;
+use crate::{Context, Region};
+
+/// Does all that the alarm does on entering its state.
+pub(super) fn perform(
+    region: &mut Region,
+    context: &Context,
+    alarm: &Alarm,
+    old: api::StateValue,
+    datapoints: &[f64],
+) {
+    if !alarm.actions_enabled {
+        return;
+    }
+    for action in alarm.actions(alarm.state) {
+        let done = one(region, context, alarm, old, action, datapoints);
+        tell(region, context, alarm, action, done);
+    }
+}
+
+/// Whether the alarm does something in its state that is repeated while it stays.
+pub(super) fn repeats(alarm: &Alarm) -> bool {
+    alarm.actions_enabled
+        && alarm
+            .actions(alarm.state)
+            .iter()
+            .any(|action| service(action) == "autoscaling")
+}
+
+/// Does again what is repeated while an alarm stays in its state.
+pub(super) fn repeat(region: &mut Region, context: &Context, alarm: &Alarm, datapoints: &[f64]) {
+    for action in alarm.actions(alarm.state) {
+        if service(action) == "autoscaling" {
+            // The first time was told; AWS does not tell the others.
+            let _ = one(region, context, alarm, alarm.state, action, datapoints);
+        }
+    }
+}
+
+fn service(arn: &str) -> &str {
+    arn.split(':').nth(2).unwrap_or_default()
+}
+
+/// What was published, if it was something to be published; or why it could not be done.
+fn one(
+    _region: &mut Region,
+    context: &Context,
+    alarm: &Alarm,
+    old: api::StateValue,
+    action: &str,
+    _datapoints: &[f64],
+) -> Result<Option<String>, String> {
+    match service(action) {
+        "sns" => {
+            let _notification = Notification::of(context.settings, alarm, old);
+            Err("Terrella does not have SNS yet.".to_owned())
+        }
+        other => Err(format!(
+            "Terrella does not perform actions of the service {other}."
+        )),
+    }
+}
+
+fn tell(
+    region: &mut Region,
+    context: &Context,
+    alarm: &Alarm,
+    action: &str,
+    done: Result<Option<String>, String>,
+) {
+    let moment = alarm.updated_at.as_millisecond();
+    let head = format!(
+        "\"stateUpdateTimestamp\":{moment},\"notificationResource\":{}",
+        quoted(action)
+    );
+    let (summary, data) = match done {
+        Ok(published) => {
+            let published = published
+                .map(|message| format!(",\"publishedMessage\":{}", quoted(&message)))
+                .unwrap_or_default();
+            (
+                format!("Successfully executed action {action}"),
+                format!("{{\"actionState\":\"Succeeded\",{head}{published}}}"),
+            )
+        }
+        Err(error) => (
+            format!("Failed to execute action {action}. Received error: \"{error}\""),
+            format!(
+                "{{\"actionState\":\"Failed\",{head},\"error\":{}}}",
+                quoted(&error)
+            ),
+        ),
+    };
+    history::tell(
+        region,
+        context,
+        alarm,
+        api::HistoryItemType::Action,
+        summary,
+        data,
+    );
+}
