@@ -13,6 +13,7 @@ pub mod metric;
 mod query;
 mod read;
 mod retention;
+mod search;
 mod state;
 mod statistic;
 mod tags;

@@ -10,6 +10,7 @@ use super::dimension::{self, identity};
 use super::error::{not_built, validation};
 use super::math::{self, Env, Expression, Series, Value};
 use super::read::{self, Range};
+use super::search;
 use super::statistic::Statistic;
 use crate::Region;
 
@@ -236,6 +237,21 @@ impl Plan<'_> {
         longest
     }
 
+    /// The id of one that searches.
+    pub(super) fn searches(&self) -> Option<&str> {
+        let searches = |step: &Step| {
+            let mut found = false;
+            if let Step::Expression(expression) = step {
+                expression.walk(&mut |part| {
+                    found |= matches!(part, Expression::Call(name, _) if name == "SEARCH");
+                });
+            }
+            found
+        };
+        let place = self.steps.iter().position(searches)?;
+        Some(&self.queries[place].id)
+    }
+
     /// How many of them read a metric.
     pub(super) fn metrics(&self) -> usize {
         self.steps
@@ -294,7 +310,11 @@ impl Plan<'_> {
                 .iter()
                 .zip(&answers)
                 .filter_map(|(query, answer)| Some((query.id.as_str(), &answer.as_ref()?.value)));
+            let search = |search: &str, statistic: &str, period: i64| {
+                found(region, search, statistic, period, &range)
+            };
             let env = Env {
+                search: &search,
                 values: values.collect(),
                 metrics: self
                     .queries
@@ -316,4 +336,54 @@ impl Plan<'_> {
         }
         Ok(answers.into_iter().flatten().collect())
     }
+}
+
+/// At most so many series are found by a search.
+const MOST_FOUND: usize = 500;
+
+/// The series a search finds, in the order of what they are.
+fn found(
+    region: &Region,
+    text: &str,
+    statistic: &str,
+    period: i64,
+    range: &impl Fn(u32) -> Range,
+) -> Result<Vec<Series>, String> {
+    let wanted = search::parse(text)?;
+    let statistic = Statistic::parse(statistic)
+        .ok_or_else(|| format!("Statistic {statistic} is not supported"))?;
+    let period = u32::try_from(period)
+        .ok()
+        .filter(|period| valid_period(*period))
+        .ok_or_else(|| format!("Period {period} is not supported"))?;
+    let metrics: Vec<_> = region
+        .cloudwatch
+        .metrics
+        .iter()
+        .filter(|(_, metric)| wanted.wants(metric))
+        .take(MOST_FOUND)
+        .collect();
+    let one_name = metrics.windows(2).all(|two| two[0].1.name == two[1].1.name);
+    let mut all = Vec::with_capacity(metrics.len());
+    for (identity, metric) in metrics {
+        let buckets = read::one_unit(region, identity, None, range(period)).buckets;
+        let points = buckets
+            .iter()
+            .filter_map(|(at, bucket)| Some((*at, statistic.of(bucket)?)));
+        // What tells it from the others: its dimensions, and its name where names differ.
+        let mut label: Vec<&str> = metric
+            .dimensions
+            .iter()
+            .map(|(_, value)| value.as_str())
+            .collect();
+        if !one_name || label.is_empty() {
+            label.push(&metric.name);
+        }
+        all.push(Series {
+            label: label.join(" "),
+            period: i64::from(period),
+            points: points.collect(),
+        });
+    }
+    Ok(all)
 }

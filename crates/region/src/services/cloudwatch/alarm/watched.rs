@@ -35,6 +35,12 @@ pub(super) fn check(rule: &MetricRule) -> Result<(), Error> {
             let queries: Vec<api::MetricDataQuery> =
                 queries.iter().map(|query| query.0.clone()).collect();
             let plan = query::plan(&queries, "Metrics")?;
+            if let Some(id) = plan.searches() {
+                return Err(query::in_expression(
+                    id,
+                    "SEARCH is not supported on Metric Alarms.",
+                ));
+            }
             if plan.metrics() > MOST_METRICS || queries.len() - plan.metrics() > MOST_METRICS {
                 return Err(validation(format!(
                     "An alarm can have at most {MOST_METRICS} metrics and {MOST_METRICS} expressions."

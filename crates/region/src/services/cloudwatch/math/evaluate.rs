@@ -16,6 +16,8 @@ pub(in super::super) struct Env<'a> {
     pub(in super::super) grid: Vec<i64>,
     /// In seconds.
     pub(in super::super) period: i64,
+    /// Finds series: by a search, a statistic and a period.
+    pub(in super::super) search: &'a dyn Fn(&str, &str, i64) -> Result<Vec<Series>, String>,
 }
 
 pub(in super::super) fn evaluate(expression: &Expression, env: &Env) -> Result<Value, String> {

@@ -12,7 +12,6 @@ const ABSENT: &[&str] = &[
     "DB_PERF_INSIGHTS",
     "INSIGHT_RULE_METRIC",
     "LAMBDA",
-    "SEARCH",
     "SERVICE_QUOTA",
 ];
 
@@ -142,6 +141,17 @@ pub(super) fn call(name: &str, arguments: Vec<Value>, env: &Env) -> Result<Value
             Ok(Value::Array(cut))
         }
         "SORT" => sort(&mut arguments),
+        "SEARCH" => {
+            let (search, statistic) = match (arguments.next()?, arguments.next()?) {
+                (Value::Text(search), Value::Text(statistic)) => (search, statistic),
+                (other, _) => return Err(wrong(name, &other)),
+            };
+            let period = match arguments.maybe() {
+                None => env.period,
+                Some(period) => i64::try_from(place(name, &period)?).unwrap_or(0),
+            };
+            (env.search)(&search, &statistic, period).map(Value::Array)
+        }
         _ if absent(name) => Err(format!("Function '{name}' is not supported by Terrella")),
         _ => Err(format!("Function '{name}' not found")),
     };

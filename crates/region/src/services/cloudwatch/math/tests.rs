@@ -41,6 +41,10 @@ fn come_to(expression: &str) -> Result<String, String> {
         metrics: vec!["m1", "m2", "m3", "none"],
         grid: vec![0, 60, 120, 180],
         period: 60,
+        search: &|search, statistic, period| {
+            assert_eq!((search, statistic, period), ("{N} x", "Sum", 300));
+            Ok(vec![series("5 5 5 5")])
+        },
     };
     Ok(match evaluate(&parse(expression)?, &env)? {
         Value::Number(number) => format!("{number}"),
@@ -124,6 +128,7 @@ fn expressions_come_to_what_aws_says() {
             "10 - 30 0 | - 6 - 2 | 1 2 3 4",
         ),
         ("SORT([m1, none, m3], SUM, ASC, 2)", "- 6 - 2 | 1 2 3 4"),
+        ("SUM([m1, SUM(SEARCH('{N} x', 'Sum', 300))])", "6 7 8 9"),
         ("EPOCH(m1)", "0 60 120 180"),
         ("MINUTE(m1)", "0 1 2 3"),
         ("HOUR(m1)", "0 0 0 0"),
@@ -140,8 +145,8 @@ fn what_makes_no_sense_is_said() {
         ("m9", "Undeclared variable: m9"),
         ("FOO(m1)", "Function 'FOO' not found"),
         (
-            "SEARCH('x', 'Average')",
-            "Function 'SEARCH' is not supported by Terrella",
+            "LAMBDA('x')",
+            "Function 'LAMBDA' is not supported by Terrella",
         ),
         (
             "[m1] + [m2]",

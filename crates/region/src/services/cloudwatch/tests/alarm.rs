@@ -254,8 +254,8 @@ fn what_is_wrong_with_an_alarm_is_said() {
         ),
         (
             math(vec![query("e1", Some("SEARCH('x', 'Average')"), true)]),
-            "NotImplemented",
-            "Terrella's CloudWatch does not have the metric math function SEARCH.",
+            "ValidationError",
+            "Error in expression 'e1': SEARCH is not supported on Metric Alarms.",
         ),
     ] {
         let refused = bench.refused::<op::PutMetricAlarm>(SERVICE, input);

@@ -348,6 +348,11 @@ fn expressions_are_computed_from_what_was_asked() {
         4,
         "two series of one id, and each of the others"
     );
+    let searched = vec![math(
+        "s",
+        "SUM(SEARCH('{N} MetricName=(errors OR requests)', 'Sum', 60))",
+    )];
+    assert_eq!(values(&mut bench, searched), [[11.0, 0.0, 33.0]]);
     let filled = vec![
         math("f", "FILL(x, 0)"),
         hidden(stat("x", "gone", "Sum", 600)),
