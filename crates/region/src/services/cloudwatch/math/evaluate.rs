@@ -6,6 +6,8 @@ use super::function;
 use super::parse::{Expression, Operator};
 use super::series::{Series, Value};
 
+type Search<'a> = dyn Fn(&str, &str, i64) -> Result<Vec<Series>, String> + 'a;
+
 /// What expressions refer to.
 pub(in super::super) struct Env<'a> {
     /// By id.
@@ -17,7 +19,7 @@ pub(in super::super) struct Env<'a> {
     /// In seconds.
     pub(in super::super) period: i64,
     /// Finds series: by a search, a statistic and a period.
-    pub(in super::super) search: &'a dyn Fn(&str, &str, i64) -> Result<Vec<Series>, String>,
+    pub(in super::super) search: &'a Search<'a>,
 }
 
 pub(in super::super) fn evaluate(expression: &Expression, env: &Env) -> Result<Value, String> {
