@@ -7,6 +7,7 @@ use wire::cloudwatch as api;
 use super::super::state::Alarm;
 use super::history::{self, quoted};
 use super::notification::Notification;
+use crate::services::sns::publish::publish;
 use crate::{Context, Region};
 
 /// Does all that the alarm does on entering its state.
@@ -51,7 +52,7 @@ fn service(arn: &str) -> &str {
 
 /// What was published, if it was something to be published; or why it could not be done.
 fn one(
-    _region: &mut Region,
+    region: &mut Region,
     context: &Context,
     alarm: &Alarm,
     old: api::StateValue,
@@ -60,8 +61,10 @@ fn one(
 ) -> Result<Option<String>, String> {
     match service(action) {
         "sns" => {
-            let _notification = Notification::of(context.settings, alarm, old);
-            Err("Terrella does not have SNS yet.".to_owned())
+            let told = Notification::of(context.settings, alarm, old);
+            publish(region, context, action, Some(&told.subject), &told.message)
+                .map(|_| Some(told.message))
+                .map_err(|error| error.message)
         }
         other => Err(format!(
             "Terrella does not perform actions of the service {other}."
@@ -84,7 +87,11 @@ fn tell(
     let (summary, data) = match done {
         Ok(published) => {
             let published = published
-                .map(|message| format!(",\"publishedMessage\":{}", quoted(&message)))
+                .map(|message| {
+                    // As it went to each protocol: to all the same.
+                    let by_protocol = format!("{{\"default\":{}}}", quoted(&message));
+                    format!(",\"publishedMessage\":{}", quoted(&by_protocol))
+                })
                 .unwrap_or_default();
             (
                 format!("Successfully executed action {action}"),

@@ -478,6 +478,125 @@ fn actions_are_done_once_and_told() {
 }
 
 #[test]
+fn a_topic_is_told_and_so_are_its_readers() {
+    use crate::services::sns::delivery::{self, Body, Lane, To};
+    let mut bench = Bench::new();
+    let topic = "arn:aws:sns:eu-central-1:000000000000:ops";
+    let made = wire::sns::CreateTopicInput {
+        name: "ops".into(),
+        ..Default::default()
+    };
+    bench
+        .call::<wire::sns::op::CreateTopic>("sns", made)
+        .expect("it is made");
+    let reader = wire::sns::SubscribeInput {
+        topic_arn: topic.into(),
+        protocol: "email".into(),
+        endpoint: Some("ops@example.com".into()),
+        return_subscription_arn: Some(true),
+        ..Default::default()
+    };
+    let reader = bench
+        .call::<wire::sns::op::Subscribe>("sns", reader)
+        .expect("it is subscribed")
+        .subscription_arn
+        .expect("it was asked for");
+    let token = bench
+        .region
+        .sns
+        .subscriptions
+        .get(&reader)
+        .expect("it is there")
+        .token
+        .clone();
+    let confirmed = wire::sns::ConfirmSubscriptionInput {
+        token,
+        topic_arn: topic.into(),
+        ..Default::default()
+    };
+    bench
+        .call::<wire::sns::op::ConfirmSubscription>("sns", confirmed)
+        .expect("it is confirmed");
+
+    let gone = "arn:aws:sns:eu-central-1:000000000000:gone";
+    put_alarm(
+        &mut bench,
+        api::PutMetricAlarmInput {
+            alarm_actions: Some(vec![gone.into(), topic.into()]),
+            ok_actions: Some(vec![topic.into()]),
+            ..alarm("hot", "m", 1, 1)
+        },
+    );
+    let begun = bench.now;
+    put(&mut bench, "m", begun, 1.0);
+    put(&mut bench, "m", begun + seconds(60), 0.0);
+    bench.pass(seconds(125));
+    let told = history(&mut bench, "hot", Some(api::HistoryItemType::Action));
+    assert_eq!(told.len(), 3, "the newest first: {told:?}");
+    let done = format!("Successfully executed action {topic}");
+    assert_eq!(
+        (told[0].as_str(), told[1].as_str()),
+        (done.as_str(), done.as_str())
+    );
+    assert!(
+        told[2].starts_with(&format!(
+            "Failed to execute action {gone}. Received error: \""
+        )),
+        "{}",
+        told[2]
+    );
+
+    let input = api::DescribeAlarmHistoryInput {
+        alarm_name: Some("hot".into()),
+        history_item_type: Some(api::HistoryItemType::Action),
+        ..Default::default()
+    };
+    let items = bench
+        .call::<op::DescribeAlarmHistory>(SERVICE, input)
+        .expect("it is told")
+        .alarm_history_items
+        .expect("a list");
+    let data: serde_json::Value =
+        serde_json::from_str(items[1].history_data.as_deref().expect("data")).expect("JSON");
+    assert_eq!(data["actionState"], "Succeeded");
+    assert_eq!(data["notificationResource"], topic);
+    assert_eq!(
+        data["stateUpdateTimestamp"],
+        (begun + seconds(65)).as_millisecond()
+    );
+    let published: serde_json::Value =
+        serde_json::from_str(data["publishedMessage"].as_str().expect("a text")).expect("JSON");
+    let message: serde_json::Value =
+        serde_json::from_str(published["default"].as_str().expect("a text")).expect("JSON");
+    assert_eq!(message["NewStateValue"], "ALARM");
+    assert_eq!(message["OldStateValue"], "INSUFFICIENT_DATA");
+    assert_eq!(message["StateChangeTime"], "2026-01-05T08:01:05.000+0000");
+
+    let mails: Vec<(String, Body)> =
+        delivery::due(&bench.region, bench.now, Lane::Mail, 10, |_| false)
+            .into_iter()
+            .filter_map(|parcel| match parcel.to {
+                To::Mailbox { subject, body, .. } => Some((subject, body)),
+                To::Server { .. } => None,
+            })
+            .filter(|(subject, _)| subject.contains("hot"))
+            .collect();
+    let subjects: Vec<&str> = mails.iter().map(|(subject, _)| subject.as_str()).collect();
+    assert_eq!(
+        subjects,
+        [
+            "ALARM: \"hot\" in EU (Frankfurt)",
+            "OK: \"hot\" in EU (Frankfurt)"
+        ]
+    );
+    let Body::Text(text) = &mails[0].1 else {
+        panic!("an alarm's mail is text");
+    };
+    assert!(text.contains("has entered the ALARM state, because \"Threshold Crossed: 1 datapoint [1.0 (05/01/26 08:00:00)]"), "{text}");
+    assert!(text.contains("2026 08:01:05 UTC"), "{text}");
+}
+
+#[test]
 fn scaling_policies_are_invoked_each_minute() {
     let mut bench = Bench::new();
     put_alarm(
