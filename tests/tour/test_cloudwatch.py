@@ -25,8 +25,8 @@ def spoken(request, region):
     loader = session.get_component("data_loader")
     load = loader.load_service_model
 
-    def only(service, kind, version=None):
-        model = load(service, kind, version)
+    def only(service, kind, api_version=None):
+        model = load(service, kind, api_version=api_version)
         if kind == "service-2":
             model = copy.deepcopy(model)
             model["metadata"] |= {"protocol": request.param, "protocols": [request.param]}
