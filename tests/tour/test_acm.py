@@ -159,8 +159,10 @@ def test_requests_that_are_refused(acm):
         request(acm, "no domain")
     with refused("LimitExceededException"):
         request(acm, *[f"n{number}.example.com" for number in range(11)])
-    with refused("InvalidArnException"):
+    with refused("ValidationException", "certificateArn"):
         shown(acm, "arn:aws:s3:::not-a-certificate")
+    with refused("InvalidArnException"):
+        shown(acm, "arn:aws:acm:eu-central-1:000000000000:something/else")
     once = request(acm, "example.com", IdempotencyToken="once")
     assert request(acm, "example.com", IdempotencyToken="once") == once
 
