@@ -11,6 +11,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use jiff::SignedDuration;
+use region::services::logs::stream;
 use region::{Caller, Context, Error, Handler, Region, Settings, Value};
 use tokio::sync::{Notify, watch};
 use world::event::LogBatch;
@@ -19,6 +21,9 @@ use world::{Action, Event, World};
 pub use clock::Clock;
 pub use logs::LogEvent;
 pub use store::{Store, StoreError};
+
+/// How often old log events are removed.
+const LOGS_AGE: SignedDuration = SignedDuration::from_hours(1);
 
 /// The running region. Shared by everything that serves it.
 #[derive(Debug)]
@@ -136,7 +141,7 @@ impl Engine {
     /// # Errors
     /// If it could not be made durable.
     pub fn keep_log(&self, batch: &LogBatch) -> Result<(), StoreError> {
-        logs::put_batch(self.store.database(), batch, self.clock.now()).map(|_| ())
+        logs::put_batch(&self.store, batch, self.clock.now()).map(|_| ())
     }
 
     /// Adds events to a stream, in the order given; they are on disk when this returns.
@@ -149,7 +154,7 @@ impl Engine {
         stream: &str,
         events: &[LogEvent],
     ) -> Result<(), StoreError> {
-        logs::put(self.store.database(), group, stream, events)
+        logs::put(&self.store, group, stream, events)
     }
 
     /// A stream's events in the order in which they came, from the one numbered `from`.
@@ -163,15 +168,19 @@ impl Engine {
         from: u64,
         most: usize,
     ) -> Result<Vec<(u64, LogEvent)>, StoreError> {
-        logs::read_stream(self.store.database(), group, stream, from, most)
+        logs::read_stream(&self.store, group, stream, from, most)
     }
 
-    /// Forgets every event of a stream.
-    ///
-    /// # Errors
-    /// If it could not be made durable.
-    pub fn forget_log_stream(&self, group: &str, stream: &str) -> Result<(), StoreError> {
-        logs::forget_stream(self.store.database(), group, stream)
+    /// Removes log events that are older than their group keeps them.
+    fn age_logs(&self) -> Result<(), StoreError> {
+        let outdated = self.read(|region, context| stream::outdated(region, context.now));
+        for one in outdated {
+            let rest = logs::remove_before(&self.store, &one.group, &one.stream, one.keeps_from)?;
+            self.change(Caller::Service { principal: "time" }, |region, _| {
+                stream::aged(region, &one, rest.oldest, rest.bytes);
+            })?;
+        }
+        Ok(())
     }
 
     /// What should exist now, and the acts that wait for an answer.
@@ -194,34 +203,36 @@ impl Engine {
 
     /// Does what becomes due by time alone, for ever.
     pub async fn run(self: Arc<Self>) {
+        let mut logs_due = self.clock.now();
         loop {
             let deadline = self.lock_read().deadline();
+            let deadline = deadline.map_or(logs_due, |deadline| deadline.min(logs_due));
             let changed = self.changed.notified();
-            let due = if let Some(deadline) = deadline {
-                tokio::select! {
-                    () = self.clock.sleep_until(deadline) => true,
-                    () = changed => false,
+            tokio::select! {
+                () = self.clock.sleep_until(deadline) => {}
+                () = changed => continue,
+            }
+            let age = self.clock.now() >= logs_due;
+            if age {
+                logs_due = self.clock.now() + LOGS_AGE;
+            }
+            let engine = Arc::clone(&self);
+            let done = tokio::task::spawn_blocking(move || {
+                if age {
+                    engine.age_logs()?;
                 }
-            } else {
-                changed.await;
-                false
-            };
-            if due {
-                let engine = Arc::clone(&self);
-                let settled = tokio::task::spawn_blocking(move || {
-                    engine.change(Caller::Service { principal: "time" }, |region, context| {
-                        region.settle(context);
-                    })
+                engine.change(Caller::Service { principal: "time" }, |region, context| {
+                    region.settle(context);
                 })
-                .await;
-                match settled {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => {
-                        tracing::error!(%error, "what was due could not be stored; trying again");
-                        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-                    }
-                    Err(error) => tracing::error!(%error, "what was due could not be done"),
+            })
+            .await;
+            match done {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "what was due could not be stored; trying again");
+                    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
                 }
+                Err(error) => tracing::error!(%error, "what was due could not be done"),
             }
         }
     }
@@ -317,4 +328,109 @@ fn seed() -> [u8; 32] {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).expect("the operating system gives random bytes");
     seed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+    use wire::logs as api;
+    use wire::{Operation, Shape};
+
+    fn call<O: Operation>(engine: &Engine, input: O::Input) -> O::Output {
+        let handler = Region::handler("logs", O::SCHEMA.name).expect("it is there");
+        let answer = engine
+            .call(Caller::Root, "test", handler, input.into_value())
+            .expect("it is done");
+        O::Output::from_value(answer).expect("it has its shape")
+    }
+
+    fn put(engine: &Engine, group: &str, age: SignedDuration) {
+        let event = LogEvent {
+            timestamp: engine.clock.now() - age,
+            ingested_at: engine.clock.now(),
+            message: format!("{age:#}"),
+        };
+        let addition = stream::Addition {
+            first: event.timestamp,
+            last: event.timestamp,
+            bytes: event.message.len() as u64 + 26,
+        };
+        engine.put_log_events(group, "s", &[event]).expect("kept");
+        engine
+            .write(Caller::Root, |region, context| {
+                stream::touch(region, context, group, "s", addition, true)
+            })
+            .expect("told");
+    }
+
+    fn described(engine: &Engine, group: &str) -> (Option<i64>, Vec<String>) {
+        let answer = call::<api::op::DescribeLogStreams>(
+            engine,
+            api::DescribeLogStreamsRequest {
+                log_group_name: Some(group.to_owned()),
+                ..Default::default()
+            },
+        );
+        let events = engine.log_events(group, "s", 0, 10).expect("read");
+        (
+            answer.log_streams.expect("streams")[0].first_event_timestamp,
+            events.into_iter().map(|(_, event)| event.message).collect(),
+        )
+    }
+
+    #[test]
+    fn old_log_events_go_where_the_group_does_not_keep_them() {
+        let data = tempfile::tempdir().expect("a folder");
+        let engine = Engine::open(data.path(), Settings::default()).expect("a region");
+        for group in ["kept", "aged"] {
+            call::<api::op::CreateLogGroup>(
+                &engine,
+                api::CreateLogGroupRequest {
+                    log_group_name: group.to_owned(),
+                    ..Default::default()
+                },
+            );
+            for hours in [49, 47, 1] {
+                put(&engine, group, SignedDuration::from_hours(hours));
+            }
+        }
+        let age = |days| {
+            call::<api::op::PutRetentionPolicy>(
+                &engine,
+                api::PutRetentionPolicyRequest {
+                    log_group_name: "aged".to_owned(),
+                    retention_in_days: days,
+                },
+            );
+            engine.age_logs().expect("aged");
+        };
+        age(3);
+        assert_eq!(described(&engine, "aged").1, ["49h", "47h", "1h"]);
+        age(1);
+        let (first, events) = described(&engine, "aged");
+        assert_eq!(events, ["1h"]);
+        let hour = Timestamp::now() - SignedDuration::from_mins(61);
+        assert!(first.expect("an event") > hour.as_millisecond());
+        assert_eq!(described(&engine, "kept").1, ["49h", "47h", "1h"]);
+    }
+
+    #[test]
+    fn a_deleted_group_takes_its_events_along() {
+        let data = tempfile::tempdir().expect("a folder");
+        let engine = Engine::open(data.path(), Settings::default()).expect("a region");
+        let group = || api::CreateLogGroupRequest {
+            log_group_name: "g".to_owned(),
+            ..Default::default()
+        };
+        call::<api::op::CreateLogGroup>(&engine, group());
+        put(&engine, "g", SignedDuration::from_hours(1));
+        let name = api::DeleteLogGroupRequest {
+            log_group_name: "g".to_owned(),
+        };
+        call::<api::op::DeleteLogGroup>(&engine, name);
+        call::<api::op::CreateLogGroup>(&engine, group());
+        put(&engine, "g", SignedDuration::from_hours(2));
+        assert_eq!(described(&engine, "g").1, ["2h"]);
+    }
 }

@@ -127,8 +127,19 @@ pub fn spawn(
     streams: [BorrowedFd<'_>; 3],
 ) -> Result<Running, Failure> {
     let path = paths.exec_socket();
-    let mut socket = std::os::unix::net::UnixStream::connect(&path)
-        .step(|| format!("connect to the machine at {}", path.display()))?;
+    let mut socket = std::os::unix::net::UnixStream::connect(&path).map_err(|error| {
+        use io::ErrorKind::{ConnectionRefused, NotFound};
+        if matches!(error.kind(), NotFound | ConnectionRefused) {
+            return Failure::new(
+                "the region has no networks now: they come with the first network interface (a task, a database, a \
+                 load balancer), where the region is served with its machine",
+            );
+        }
+        Failure::because(
+            format!("connect to the machine at {}", path.display()),
+            error,
+        )
+    })?;
     let mut request = serde_json::to_vec(program).step(|| "write a request to run a program")?;
     request.push(b'\n');
     let files = streams.map(|stream| stream.as_raw_fd());

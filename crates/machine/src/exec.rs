@@ -63,7 +63,18 @@ fn run(host: &Host, stream: &UnixStream) -> Result<Ended, Failure> {
         Place::Interface(interface) => (host.namespace(interface), vpc_resolver(&host.run)),
     };
     if !namespace.exists() {
-        return Err(Failure::new(format!("there is no {:?} now", program.place)));
+        return Err(Failure::new(match &program.place {
+            Place::Internet => "there is no internet now".to_owned(),
+            Place::Interface(interface) => {
+                format!("nothing runs behind an interface {interface} now")
+            }
+        }));
+    }
+    let directory = program.directory.as_deref().unwrap_or("/");
+    if !Path::new(directory).is_dir() {
+        return Err(Failure::new(format!(
+            "the machine sees no directory {directory}, where the program is to run"
+        )));
     }
     let mut child = command("enter")
         .arg("--netns")
@@ -74,7 +85,7 @@ fn run(host: &Host, stream: &UnixStream) -> Result<Ended, Failure> {
         .arg("--")
         .args(&program.command)
         .envs(&program.environment)
-        .current_dir(program.directory.as_deref().unwrap_or("/"))
+        .current_dir(directory)
         .stdin(Stdio::from(stdin))
         .stdout(Stdio::from(stdout))
         .stderr(Stdio::from(stderr))
@@ -184,5 +195,13 @@ fn become_program(arguments: &[OsString]) -> Result<Infallible, Failure> {
     }
     // Only comes back when it failed.
     let error = Command::new(program).args(rest).exec();
-    Err(error).step(|| format!("run {}", program.to_string_lossy()))
+    let name = program.to_string_lossy();
+    if error.kind() == std::io::ErrorKind::NotFound {
+        // Also what the kernel says of a program whose interpreter or loader is missing.
+        let path = std::env::var("PATH").unwrap_or_default();
+        return Err(Failure::new(format!(
+            "there is no program {name} to run (PATH is {path}), or it needs another that is missing"
+        )));
+    }
+    Err(error).step(|| format!("run {name}"))
 }

@@ -17,7 +17,7 @@ use crate::control::{Control, Happening};
 use crate::database::Databases;
 use crate::error::{Failure, Step as _, chain};
 use crate::exec;
-use crate::host::{Host, Paths};
+use crate::host::{Host, Paths, bound_log};
 use crate::network::Networks;
 use crate::outbox::Outbox;
 use crate::roles::{Arguments, OWN_PROGRAM, leave_caller};
@@ -67,6 +67,18 @@ pub(crate) fn log_to_stderr() {
         .try_init();
 }
 
+/// Keeps the machine's own log and those of database servers small. Copying a few MiB now and
+/// then is not worth a thread.
+fn bound_logs(host: &Host) {
+    let mut logs = vec![Paths::new(&host.data).log()];
+    logs.extend(crate::database::server_logs(&host.data));
+    for log in logs {
+        if let Err(error) = bound_log(&log) {
+            tracing::warn!(log = %log.display(), %error, "a log could not be begun anew");
+        }
+    }
+}
+
 struct Executor {
     host: Host,
     network: Networks,
@@ -110,6 +122,8 @@ impl Executor {
         let mut terminate = signal(SignalKind::terminate()).step(|| "wait for signals")?;
         let mut again = tokio::time::interval(Duration::from_secs(1));
         again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut logs = tokio::time::interval(Duration::from_secs(10));
+        logs.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
@@ -129,6 +143,7 @@ impl Executor {
                     Happening::Said => {}
                 },
                 _ = again.tick() => self.again(),
+                _ = logs.tick() => bound_logs(&self.host),
             }
         }
     }

@@ -1,9 +1,12 @@
 //! Where the machine keeps things, and how its parts tell what they saw.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
 use world::{Event, InterfaceId};
+
+use crate::error::Failure;
 
 /// What every part of the machine shares. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -67,6 +70,12 @@ pub(crate) fn digest(bytes: &[u8]) -> u64 {
     })
 }
 
+/// The longest name that a socket gets below a data folder: a balancer node's, see
+/// `balancers::node`. Those of databases (`run/machine/pg/01234567/.s.PGSQL.65535`) are shorter.
+const LONGEST_SOCKET: &str = "/run/machine/lb/eni-0123456789abcdef0/ctl";
+/// `sun_path` has 108 bytes and ends with a zero. (unix(7))
+pub const LONGEST_DATA: usize = 107 - LONGEST_SOCKET.len();
+
 /// The files of a region's machine that others than the machine itself use.
 #[derive(Debug, Clone)]
 pub struct Paths {
@@ -76,6 +85,22 @@ pub struct Paths {
 impl Paths {
     pub fn new(data: impl Into<PathBuf>) -> Self {
         Self { data: data.into() }
+    }
+
+    /// Whether every socket of a region here can have its name.
+    ///
+    /// # Errors
+    /// If not, in words for whoever chose the folder.
+    pub fn check(&self) -> Result<(), Failure> {
+        let length = self.data.as_os_str().len();
+        if length <= LONGEST_DATA {
+            return Ok(());
+        }
+        Err(Failure::new(format!(
+            "the data folder's path may have {LONGEST_DATA} bytes, because Linux bounds the names of sockets in it, \
+             and {} has {length}: choose another with --data-dir",
+            self.data.display()
+        )))
     }
 
     /// What lives as long as a running region.
@@ -113,9 +138,65 @@ impl Paths {
     }
 }
 
+/// What a log of the region's own may hold before its older half is put aside.
+pub const LOG_BYTES: u64 = 16 << 20;
+
+/// Puts a log's content aside (as `<name>.1`, instead of what was put aside before) and begins it
+/// anew, once it holds [`LOG_BYTES`]. Whoever writes it goes on as before: all of them append, and
+/// what is written between the copy and the new beginning is lost.
+pub fn bound_log(path: &Path) -> io::Result<()> {
+    bound(path, LOG_BYTES)
+}
+
+fn bound(path: &Path, most: u64) -> io::Result<()> {
+    match std::fs::metadata(path) {
+        Ok(log) if log.len() > most => {}
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => return Ok(()),
+    }
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".1");
+    // First, for the room.
+    let _ = std::fs::remove_file(&aside);
+    if std::fs::copy(path, &aside).is_err() {
+        // A disk that is full is better served by no old log than by a growing one.
+        let _ = std::fs::remove_file(&aside);
+    }
+    std::fs::OpenOptions::new()
+        .write(true)
+        .open(path)?
+        .set_len(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write as _;
+
+    #[test]
+    fn a_log_is_bounded_while_it_is_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.log");
+        bound(&path, 10).expect("there is none");
+        let mut log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .expect("a log");
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).ok();
+        log.write_all(b"0123456789").expect("written");
+        bound(&path, 10).expect("it is small");
+        assert_eq!(read("a.log.1"), None);
+        log.write_all(b"x").expect("written");
+        bound(&path, 10).expect("put aside");
+        assert_eq!(read("a.log.1").as_deref(), Some("0123456789x"));
+        log.write_all(b"new").expect("written");
+        assert_eq!(read("a.log").as_deref(), Some("new"));
+        log.write_all(b" and more").expect("written");
+        bound(&path, 10).expect("put aside");
+        assert_eq!(read("a.log.1").as_deref(), Some("new and more"));
+        assert_eq!(read("a.log").as_deref(), Some(""));
+    }
 
     #[test]
     fn a_region_keeps_its_name_and_shares_it_with_no_other() {

@@ -57,6 +57,7 @@ pub(crate) const READY: &str = "ready";
 pub fn start(options: &Options) -> Result<Machine, Failure> {
     let data = std::path::absolute(&options.data).step(|| "find the data directory")?;
     let paths = Paths::new(data);
+    paths.check()?;
     make_private_dir(&paths.run())?;
     if keeper_of(&paths)?.is_some() {
         return Ok(Machine {

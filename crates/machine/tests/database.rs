@@ -169,6 +169,7 @@ fn database(id: &str, interface: &str) -> Database {
         master_password: Secret::new("first secret"),
         database_name: Some("links".into()),
         parameters: std::collections::BTreeMap::new(),
+        tls_only: true,
         allocated_gib: 20,
         memory_mib: 1024,
         cpu_units: 2048,
@@ -243,13 +244,13 @@ fn a_writer_is_made_changed_restarted_stopped_and_deleted() {
     // Parameters: at once, after a restart, or not at all; and another password.
     for (name, value) in [
         ("work_mem", "8192"),
-        ("rds.force_ssl", "0"),
         ("max_connections", "77"),
         ("random_page_cost", "cheap"),
         ("no_such_parameter", "1"),
     ] {
         wanted.parameters.insert(name.into(), value.into());
     }
+    wanted.tls_only = false;
     wanted.master_password = Secret::new("second secret");
     world.ensure(&wanted);
     let status = world.until("pending parameters", |status| {

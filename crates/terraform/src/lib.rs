@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 pub use interrupt::Interrupt;
-pub use run::{Plan, Terraform, Variables, of_a_region};
+pub use run::{Plan, Terraform, Variables, of_a_region, program};
 pub use stacks::{Backend, Stack, in_order};
 
 /// The end of a log, for an error.

@@ -292,7 +292,8 @@ fn share(log: &File) -> Result<File> {
     log.try_clone().context("the log could not be shared")
 }
 
-fn program() -> Result<PathBuf> {
+/// The Terraform that is used, or what to install.
+pub fn program() -> Result<PathBuf> {
     let folders: Vec<PathBuf> =
         std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect();
     ["terraform", "tofu"]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{Read as _, Seek as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -160,10 +160,17 @@ pub(crate) fn logs(data: &Path, follow: bool) -> Result<()> {
     })?;
     let mut out = std::io::stdout().lock();
     let mut bytes = Vec::new();
+    let mut at = 0;
     loop {
         bytes.clear();
-        file.read_to_end(&mut bytes)
-            .with_context(|| format!("{} could not be read", path.display()))?;
+        let unreadable = || format!("{} could not be read", path.display());
+        // A log that has become shorter was begun anew.
+        if file.metadata().with_context(unreadable)?.len() < at {
+            file.seek(std::io::SeekFrom::Start(0))
+                .with_context(unreadable)?;
+            at = 0;
+        }
+        at += file.read_to_end(&mut bytes).with_context(unreadable)? as u64;
         // Whoever reads may have seen enough.
         if out.write_all(&bytes).and_then(|()| out.flush()).is_err() || !follow {
             return Ok(());
@@ -187,9 +194,17 @@ pub(crate) fn exec(data: &Path, arguments: Exec) -> Result<ExitCode> {
         None => Place::Internet,
     };
     let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+    // As it would run here, but for the network: with this shell's variables, in this folder.
+    let program = Program {
+        environment: std::env::vars().collect(),
+        directory: std::env::current_dir()
+            .ok()
+            .and_then(|folder| folder.into_os_string().into_string().ok()),
+        ..Program::new(place, arguments.command)
+    };
     let status = machine::client::exec(
         &machine::host::Paths::new(data),
-        &Program::new(place, arguments.command),
+        &program,
         [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()],
     )
     .map_err(|error| anyhow::anyhow!(machine::chain(&error)))?;

@@ -93,10 +93,26 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("terrella: {error:#}");
+            eprintln!("terrella: {error:#}{}", advice(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// What to do about an error that may be met anywhere.
+fn advice(error: &anyhow::Error) -> &'static str {
+    let full = error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|error| {
+            matches!(
+                error.kind(),
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+            )
+        })
+    });
+    if full && !format!("{error:#}").contains("make room") {
+        return "; the disk is full: make room";
+    }
+    ""
 }
 
 fn run(data: &Path, command: Command) -> Result<ExitCode> {

@@ -10,14 +10,17 @@ pub(crate) const BINARY: &str = "target/static/x86_64-unknown-linux-gnu/image/li
 const BUILD: &str = "cargo build -p links --profile image --target x86_64-unknown-linux-gnu \
     --target-dir target/static \
     --config 'target.x86_64-unknown-linux-gnu.rustflags=[\"-C\",\"target-feature=+crt-static\"]'";
-/// Certificate authorities, where distributions keep them.
-const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
-
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The static binary.
     #[arg(long, default_value = BINARY)]
     binary: PathBuf,
+    /// Certificate authorities (PEM) that the program shall trust, at
+    /// /etc/ssl/certs/ca-certificates.crt. On AWS the service needs some; in the region its containers are
+    /// given the region's own. None go in unless they are named here, so that the same binary makes
+    /// the same image on every machine.
+    #[arg(long, value_name = "FILE")]
+    ca_bundle: Option<PathBuf>,
     /// Where the image's layout goes; `image` in the data folder when not given.
     #[arg(long)]
     output: Option<PathBuf>,
@@ -28,7 +31,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(data: &Path, arguments: &Arguments) -> Result<()> {
     let layout = arguments.output.clone().unwrap_or_else(|| layout(data));
-    let built = build(&arguments.binary, &layout)?;
+    let built = build(&arguments.binary, arguments.ca_bundle.as_deref(), &layout)?;
     if arguments.json {
         println!(
             "{}",
@@ -59,7 +62,7 @@ pub(crate) fn check(binary: &Path) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn build(binary: &Path, layout: &Path) -> Result<Built> {
+pub(crate) fn build(binary: &Path, ca_bundle: Option<&Path>, layout: &Path) -> Result<Built> {
     check(binary)?;
     let name = binary
         .file_name()
@@ -74,7 +77,7 @@ pub(crate) fn build(binary: &Path, layout: &Path) -> Result<Built> {
         name: name.to_owned(),
         arguments: vec!["serve".to_owned()],
         ports: vec![8080],
-        ca_bundle: Some(PathBuf::from(AUTHORITIES)).filter(|path| path.is_file()),
+        ca_bundle: ca_bundle.map(Path::to_owned),
         ..Builder::default()
     }
     .build(layout)
@@ -87,8 +90,12 @@ mod tests {
 
     #[test]
     fn a_missing_binary_is_answered_with_the_command_that_builds_it() {
-        let error = build(Path::new("/nowhere/links"), Path::new("/nowhere/image"))
-            .expect_err("it is not there");
+        let error = build(
+            Path::new("/nowhere/links"),
+            None,
+            Path::new("/nowhere/image"),
+        )
+        .expect_err("it is not there");
         assert!(
             error
                 .to_string()

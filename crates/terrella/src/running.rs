@@ -80,6 +80,34 @@ pub(crate) fn log_file(data: &Path) -> PathBuf {
     run(data).join("serve.log")
 }
 
+fn make_run(data: &Path) -> Result<()> {
+    fs::create_dir_all(run(data)).map_err(|error| unusable(data, &run(data), error))
+}
+
+/// Why a data folder cannot be used, and what to do.
+fn unusable(data: &Path, at: &Path, error: std::io::Error) -> anyhow::Error {
+    use std::io::ErrorKind;
+    let advice = match error.kind() {
+        ErrorKind::PermissionDenied => {
+            "this user may not write there: choose another folder with --data-dir, or use it as the user who made it"
+        }
+        ErrorKind::ReadOnlyFilesystem => {
+            "the file system is read-only: choose another folder with --data-dir"
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "the disk is full: make room",
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+            "a file is in the way: choose another folder with --data-dir"
+        }
+        _ => "choose another folder with --data-dir",
+    };
+    anyhow::Error::new(error)
+        .context(format!("{} could not be made", at.display()))
+        .context(format!(
+            "the data folder {} cannot be used; {advice}",
+            data.display()
+        ))
+}
+
 /// A data folder, served by this process until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Claim {
@@ -90,15 +118,14 @@ pub(crate) struct Claim {
 
 impl Claim {
     pub(crate) fn take(data: &Path) -> Result<Self> {
-        fs::create_dir_all(run(data))
-            .with_context(|| format!("{} could not be made", run(data).display()))?;
+        make_run(data)?;
         let path = lock_file(data);
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
             .open(&path)
-            .with_context(|| format!("{} could not be opened", path.display()))?;
+            .map_err(|error| unusable(data, &path, error))?;
         // Somebody who looks whether there is a region holds it for a moment.
         for _ in 0..20 {
             match lock.try_lock() {
@@ -206,14 +233,13 @@ pub(crate) fn needed(data: &Path) -> Result<Served> {
 
 /// Starts a region that outlives this process and its terminal.
 pub(crate) fn start(data: &Path, port: u16, region: &str) -> Result<Served> {
-    fs::create_dir_all(run(data))
-        .with_context(|| format!("{} could not be made", run(data).display()))?;
+    make_run(data)?;
     let log_path = log_file(data);
     let log = OpenOptions::new()
         .create(true)
         .append(true)
         .open(&log_path)
-        .with_context(|| format!("{} could not be opened", log_path.display()))?;
+        .map_err(|error| unusable(data, &log_path, error))?;
     // A killed one may have left its own.
     let _ = fs::remove_file(said_file(data));
     let mut child = std::process::Command::new(

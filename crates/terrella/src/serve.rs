@@ -80,14 +80,20 @@ pub(crate) fn run(data: &Path, arguments: &Arguments) -> Result<()> {
 }
 
 async fn serve(data: &Path, arguments: &Arguments) -> Result<()> {
+    machine::host::Paths::new(data)
+        .check()
+        .map_err(|error| anyhow::anyhow!(machine::chain(&error)))?;
     let claim = Claim::take(data)?;
     let wanted = SocketAddr::new(arguments.address, arguments.port);
-    let listener = TcpListener::bind(wanted).await.with_context(|| {
-        format!(
-            "port {} is not free: is another region running? choose one with --port",
-            arguments.port
-        )
-    })?;
+    let listener = TcpListener::bind(wanted)
+        .await
+        .with_context(|| match arguments.port {
+            0 => format!("{} is no address of this machine", arguments.address),
+            port => format!(
+                "port {port} of {} cannot be had: is another region running? choose one with --port",
+                arguments.address
+            ),
+        })?;
     let address = listener
         .local_addr()
         .context("the listener has no address")?;
@@ -98,6 +104,7 @@ async fn serve(data: &Path, arguments: &Arguments) -> Result<()> {
         endpoint: address.to_string(),
         certificate_authority: authority.certificate,
         certificate_authority_key: authority.key,
+        postgres_versions: postgres_versions(arguments.no_machine),
         ..Settings::default()
     };
     let smtp = match (&arguments.smtp, &arguments.mail_from) {
@@ -115,6 +122,9 @@ async fn serve(data: &Path, arguments: &Arguments) -> Result<()> {
     tokio::spawn(gateway.clone().serve_inside(inside));
     tokio::spawn(Arc::clone(&engine).run());
     tokio::spawn(courier::run(Arc::clone(&engine), courier));
+    if arguments.detached {
+        tokio::spawn(bound_log(crate::running::log_file(data)));
+    }
     if !arguments.no_machine {
         tokio::spawn(link::run(
             Arc::clone(&engine),
@@ -143,6 +153,37 @@ async fn serve(data: &Path, arguments: &Arguments) -> Result<()> {
         _ = stop.recv() => {}
     }
     Ok(())
+}
+
+/// Keeps this process's own log small, for ever.
+async fn bound_log(path: std::path::PathBuf) {
+    let mut tick = tokio::time::interval(std::time::Duration::from_secs(10));
+    loop {
+        tick.tick().await;
+        let path = path.clone();
+        let bounded = tokio::task::spawn_blocking(move || machine::host::bound_log(&path)).await;
+        if let Ok(Err(error)) = bounded {
+            tracing::warn!(%error, "the log could not be begun anew");
+        }
+    }
+}
+
+/// The major versions of PostgreSQL that can be run here; all that there are where nothing is run.
+fn postgres_versions(no_machine: bool) -> Vec<u32> {
+    if no_machine {
+        return Settings::default().postgres_versions;
+    }
+    let installed: Vec<u32> = machine::database::installed_versions()
+        .iter()
+        .map(|installed| installed.major)
+        .collect();
+    if installed.is_empty() {
+        tracing::warn!(
+            "no PostgreSQL is installed: no database can be created; install the package \
+             postgresql and start the region again"
+        );
+    }
+    installed
 }
 
 /// The socket on which connections from inside the region's networks arrive.

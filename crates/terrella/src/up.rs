@@ -34,6 +34,8 @@ pub(crate) fn run(data: &Path, arguments: &Arguments) -> Result<()> {
     let infra = std::path::absolute(&arguments.infra).context("the folder cannot be found")?;
     let backend = Backend::of(&infra.join("environments").join(&arguments.env))?;
     let stacks = in_order(&infra.join("stacks"))?;
+    // What is missing is said before anything is started.
+    terraform::program()?;
     if stacks.iter().any(needs_image) {
         pack::check(&arguments.image_binary)?;
     }
@@ -126,7 +128,7 @@ async fn image(data: &Path, binary: &Path, repository: &str, served: &Served) ->
         .with_context(|| format!("{repository:?} is not the address of a repository"))?;
     let layout = pack::layout(data);
     let (file, folder) = (binary.to_owned(), layout.clone());
-    let built = tokio::task::spawn_blocking(move || pack::build(&file, &folder)).await??;
+    let built = tokio::task::spawn_blocking(move || pack::build(&file, None, &folder)).await??;
     // Tags cannot be set twice, so each image has its own.
     let tag = built.manifest_digest.replace(':', "-");
     let reference: Reference = format!("{}/{name}:{tag}", served.reached_at())

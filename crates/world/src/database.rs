@@ -26,6 +26,9 @@ pub struct Database {
     pub master_password: Secret,
     /// Created at the beginning, when given.
     pub database_name: Option<String>,
+    /// Whether a connection over the network has to be encrypted.
+    #[serde(default)]
+    pub tls_only: bool,
     /// `postgresql.conf` settings by name, in PostgreSQL's own units. Those that need a restart
     /// take effect at the next [`crate::ActionKind::RestartDatabase`].
     pub parameters: BTreeMap<String, String>,

@@ -212,13 +212,16 @@ impl Registry {
 }
 
 async fn receive(upload: &mut Upload, mut body: Incoming) -> Result<(), Refusal> {
+    let mut written = Ok(());
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(Refusal::broken)?;
         let chunk: Bytes = frame.into_data().unwrap_or_default();
-        let written = upload.write(&chunk).await;
-        written.map_err(|error| Refusal::disk(&error))?;
+        // What cannot be kept is still read: a client hears no answer while it sends.
+        if written.is_ok() {
+            written = upload.write(&chunk).await;
+        }
     }
-    Ok(())
+    written.map_err(|error| Refusal::disk(&error))
 }
 
 /// Whether a piece begins where the last one ended; one that does not say is taken to.

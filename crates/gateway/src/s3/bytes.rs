@@ -68,15 +68,20 @@ impl Files {
             let mut file = tokio::fs::File::create(&unfinished).await?;
             let mut md5 = Md5::new();
             let mut size = 0;
+            let mut written = Ok(());
             if let Some(mut body) = body {
                 while let Some(chunk) = body.next().await {
                     let chunk = chunk.map_err(ReceiveError::Stream)?;
                     md5.update(&chunk);
                     hasher.update(&chunk);
                     size += chunk.len() as u64;
-                    file.write_all(&chunk).await?;
+                    // What cannot be kept is still read: a client hears no answer while it sends.
+                    if written.is_ok() {
+                        written = file.write_all(&chunk).await;
+                    }
                 }
             }
+            written?;
             self.finish(file, &unfinished, id).await?;
             let md5: [u8; 16] = md5.finalize().into();
             Ok(Received {

@@ -34,9 +34,9 @@ const SILENCE: Duration = Duration::from_secs(15);
 const GRACE: Duration = Duration::from_secs(8);
 const LOOK: Duration = Duration::from_millis(20);
 
-/// A folder for each node.
+/// A folder for each node. Its name and the socket's are short for [`crate::host::Paths::check`].
 pub(crate) fn folder(host: &Host) -> PathBuf {
-    host.run.join("balancers")
+    host.run.join("lb")
 }
 
 struct Files {
@@ -51,7 +51,7 @@ impl Files {
     fn of(host: &Host, interface: &InterfaceId) -> Self {
         let folder = folder(host).join(interface.as_str());
         Self {
-            socket: folder.join("control.sock"),
+            socket: folder.join("ctl"),
             state: folder.join("state.json"),
             process: folder.join("process"),
             folder,

@@ -14,4 +14,5 @@ mod versions;
 mod worker;
 
 pub use manager::Databases;
+pub(crate) use server::logs as server_logs;
 pub use versions::{Installed, installed_versions};

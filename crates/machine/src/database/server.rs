@@ -40,6 +40,24 @@ pub(crate) struct Server {
     pub(crate) failures: u32,
 }
 
+/// In a server's folder.
+const LOG: &str = "server.log";
+
+/// What servers write, of every database here.
+pub(crate) fn logs(data: &Path) -> Vec<PathBuf> {
+    let databases = fs::read_dir(enter::databases(data)).into_iter().flatten();
+    let servers = databases.flatten().flat_map(|database| {
+        fs::read_dir(database.path())
+            .into_iter()
+            .flatten()
+            .flatten()
+    });
+    servers
+        .map(|server| server.path().join(LOG))
+        .filter(|log| log.is_file())
+        .collect()
+}
+
 impl Server {
     /// Finds the server that an earlier process may have left running.
     pub(crate) fn new(host: &Host, id: &DatabaseId, place: Place) -> Self {
@@ -158,11 +176,7 @@ impl Server {
         let socket = self.socket_outside();
         make_folder(&socket, 0o755)?;
         enter::give(&socket, &server_user()?, self.host.rootless)?;
-        let log_path = self.folder.place(self.place).join("server.log");
-        // One log of the time before stays.
-        if fs::metadata(&log_path).is_ok_and(|log| log.len() > 16 << 20) {
-            let _ = fs::rename(&log_path, log_path.with_extension("log.1"));
-        }
+        let log_path = self.folder.place(self.place).join(LOG);
         let log = fs::OpenOptions::new()
             .create(true)
             .append(true)

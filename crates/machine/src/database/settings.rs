@@ -25,7 +25,7 @@ pub(crate) fn base(database: &Database, inside: &Inside) -> String {
     let buffers = (bytes >> 20) / 4;
     let buffers = buffers.clamp(32, 256);
     let cache = (bytes >> 20) / 2;
-    let mut text = format!(
+    format!(
         "listen_addresses = '*'\n\
          port = {port}\n\
          unix_socket_directories = {sockets}\n\
@@ -52,11 +52,7 @@ pub(crate) fn base(database: &Database, inside: &Inside) -> String {
         sockets = quote(&inside.sockets),
         certificate = quote(&format!("{}/server.crt", inside.tls)),
         key = quote(&format!("{}/server.key", inside.tls)),
-    );
-    if on(database.parameters.get("rds.logical_replication"), false) {
-        text.push_str("wal_level = logical\n");
-    }
-    text
+    )
 }
 
 /// The parameter group's part that is PostgreSQL's, without those that were refused and those
@@ -107,20 +103,6 @@ pub(crate) fn file(settings: &BTreeMap<&str, &str>) -> String {
     text
 }
 
-/// RDS forces TLS from PostgreSQL 15 on unless told otherwise.
-pub(crate) fn force_tls(database: &Database) -> bool {
-    on(
-        database.parameters.get("rds.force_ssl"),
-        database.major_version >= 15,
-    )
-}
-
-fn on(value: Option<&String>, default: bool) -> bool {
-    value.map_or(default, |value| {
-        matches!(value.as_str(), "1" | "on" | "true")
-    })
-}
-
 /// Who may connect how. Nobody is the administrator over a network, and nobody at all reaches a
 /// Multi-AZ standby over one.
 pub(crate) fn access(database: &Database, standby: bool) -> String {
@@ -128,11 +110,7 @@ pub(crate) fn access(database: &Database, standby: bool) -> String {
     if standby {
         return format!("local all {ADMIN} peer map=machine\nhost all all all reject\n");
     }
-    let host = if force_tls(database) {
-        "hostssl"
-    } else {
-        "host"
-    };
+    let host = if database.tls_only { "hostssl" } else { "host" };
     format!(
         "local all {ADMIN} peer map=machine\n\
          local all {master} peer map=machine\n\
@@ -253,6 +231,7 @@ mod tests {
             master_username: "app\"admin".into(),
             master_password: Secret::new("it's"),
             database_name: None,
+            tls_only: true,
             parameters: BTreeMap::new(),
             allocated_gib: 20,
             memory_mib: 1024,
@@ -288,16 +267,11 @@ mod tests {
     }
 
     #[test]
-    fn tls_is_forced_by_default_from_version_15_on() {
+    fn encryption_can_be_asked_of_all_who_come_over_the_network() {
         let mut database = database();
         assert!(access(&database, false).contains("\nhostssl all all all scram-sha-256\n"));
-        database
-            .parameters
-            .insert("rds.force_ssl".into(), "0".into());
+        database.tls_only = false;
         assert!(access(&database, false).contains("\nhost all all all scram-sha-256\n"));
-        database.parameters.clear();
-        database.major_version = 14;
-        assert!(!force_tls(&database));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::common::{milliseconds, piece};
 use super::error::{already_exists, invalid_parameter, no_stream};
 use super::group;
 use super::state::Stream;
+use crate::table::{Change, Key};
 use crate::{Context, Region};
 
 /// What an addition to a stream amounts to.
@@ -57,6 +58,53 @@ pub fn touch(
     row.last_ingested_at = Some(context.now);
     row.stored_bytes = row.stored_bytes.saturating_add(addition.bytes);
     Ok(())
+}
+
+/// The stream whose row a change removes, by group and name.
+pub fn removed_by(change: &Change) -> Option<(String, String)> {
+    (change.table == "logs.streams" && change.row.is_none())
+        .then(|| Key::from_text(&change.key))
+        .flatten()
+}
+
+/// A stream that holds events which its group does not keep any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outdated {
+    pub group: String,
+    pub stream: String,
+    /// Events from before this moment are not kept.
+    pub keeps_from: Timestamp,
+}
+
+/// Every stream with events that are to be removed now. AWS removes them within 72 hours.
+/// (CloudWatch Logs User Guide, "Working with log groups and log streams")
+pub fn outdated(region: &Region, now: Timestamp) -> Vec<Outdated> {
+    region
+        .logs
+        .streams
+        .iter()
+        .filter_map(|((group, stream), row)| {
+            let keeps_from = group::keeps_from(region, group, now)?;
+            (row.first_event_at? < keeps_from).then(|| Outdated {
+                group: group.clone(),
+                stream: stream.clone(),
+                keeps_from,
+            })
+        })
+        .collect()
+}
+
+/// Takes note of what is left of a stream after old events were removed.
+pub fn aged(region: &mut Region, outdated: &Outdated, oldest: Option<Timestamp>, bytes: u64) {
+    // It may have been deleted since.
+    let key = key(&outdated.group, &outdated.stream);
+    if let Some(row) = region.logs.streams.get_mut(&key) {
+        row.first_event_at = oldest;
+        row.stored_bytes = bytes;
+        if oldest.is_none() {
+            row.last_event_at = None;
+        }
+    }
 }
 
 fn key(group: &str, stream: &str) -> (String, String) {

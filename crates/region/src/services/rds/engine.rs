@@ -81,7 +81,7 @@ pub(super) fn resolved(context: &Context, asked: Option<&str>) -> Result<(String
 
 fn no_postgres() -> Error {
     invalid_combination(
-        "Cannot find version for postgres: no PostgreSQL is installed where this region runs.",
+        "Cannot find version for postgres: no PostgreSQL is installed where this region runs. Install the package postgresql and start the region again.",
     )
 }
 

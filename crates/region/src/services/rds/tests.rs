@@ -1031,6 +1031,16 @@ fn parameters_apply_at_once_or_after_a_reboot() {
             .get(name)
             .cloned()
     };
+    let tls_only = |bench: &Bench| {
+        let world = bench.world();
+        world
+            .databases
+            .values()
+            .next()
+            .expect("it is there")
+            .tls_only
+    };
+    assert!(tls_only(&bench), "it is the default from version 15 on");
     let apply_status = |bench: &mut Bench| {
         let groups = describe(bench, "links")
             .db_parameter_groups
@@ -1043,7 +1053,7 @@ fn parameters_apply_at_once_or_after_a_reboot() {
     for input in [
         set("log_statement", "ddl", Immediate),
         set("work_mem", "8192", PendingReboot),
-        set("rds.force_ssl", "1", Immediate),
+        set("rds.force_ssl", "0", Immediate),
     ] {
         bench
             .call::<op::ModifyDBParameterGroup>("rds", input)
@@ -1056,10 +1066,15 @@ fn parameters_apply_at_once_or_after_a_reboot() {
         None,
         "PostgreSQL knows no such setting"
     );
+    assert!(!tls_only(&bench));
     assert_eq!(apply_status(&mut bench), "pending-reboot");
     bench
         .call::<op::ModifyDBParameterGroup>("rds", set("max_connections", "50", PendingReboot))
         .expect("it is set");
+    bench
+        .call::<op::ModifyDBParameterGroup>("rds", set("rds.force_ssl", "1", PendingReboot))
+        .expect("it is set");
+    assert!(!tls_only(&bench), "it waits for a reboot");
     let reboot = api::RebootDBInstanceMessage {
         db_instance_identifier: "links".into(),
         force_failover: None,
@@ -1073,6 +1088,7 @@ fn parameters_apply_at_once_or_after_a_reboot() {
     assert_eq!(apply_status(&mut bench), "in-sync");
     assert_eq!(told(&bench, "work_mem").as_deref(), Some("8192"));
     assert_eq!(told(&bench, "max_connections").as_deref(), Some("50"));
+    assert!(tls_only(&bench));
 
     let mut all = Vec::new();
     let mut marker = None;

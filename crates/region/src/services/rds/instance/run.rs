@@ -243,6 +243,21 @@ fn told(region: &Region, instance: &Instance) -> BTreeMap<String, String> {
     told
 }
 
+/// Whether RDS lets nobody in without TLS: it does from PostgreSQL 15 on, unless told otherwise.
+fn tls_only(region: &Region, instance: &Instance) -> bool {
+    const NAME: &str = "rds.force_ssl";
+    let set = wanted(region, instance).remove(NAME);
+    let value = match set {
+        // A change that shall wait is not felt before the reboot.
+        Some((_, true)) => instance.loaded_parameters.get(NAME).cloned(),
+        Some((value, false)) => Some(value),
+        None => None,
+    };
+    let major = engine::major(&instance.settings.engine_version);
+    let default = || parameter::find(NAME)?.default_for(major).map(str::to_owned);
+    value.or_else(default).as_deref() == Some("1")
+}
+
 pub(in crate::services::rds) fn desire(region: &Region, world: &mut World) {
     for one in region.rds.instances.values() {
         let Some(password) = password::opened(region, one) else {
@@ -271,6 +286,7 @@ pub(in crate::services::rds) fn desire(region: &Region, world: &mut World) {
                 master_username: one.master_username.clone(),
                 master_password: Secret::new(password),
                 database_name: one.database_name.clone(),
+                tls_only: tls_only(region, one),
                 parameters: told(region, one),
                 allocated_gib: gib,
                 memory_mib: class.memory_mib,

@@ -1,0 +1,7 @@
+//! The command line as its users meet it, most of all where something is wrong.
+
+mod full_disk;
+mod leftovers;
+mod logs;
+mod refusals;
+mod support;
