@@ -287,6 +287,85 @@ async fn strangers_and_unknown_repositories_are_refused() {
     );
 }
 
+/// Begins a request of `length` bytes, sends some of them and hangs up.
+async fn cut_off(bench: &Bench, request: &str, headers: &str, some: &[u8], length: usize) {
+    let mut stream = TcpStream::connect(bench.address).await.expect("connected");
+    let key = STANDARD.encode("test:test");
+    let head = format!(
+        "{request} HTTP/1.1\r\nhost: {}\r\nauthorization: Basic {key}\r\n{headers}content-length: {length}\r\n\r\n",
+        bench.address,
+    );
+    let sent = [head.as_bytes(), some].concat();
+    stream.write_all(&sent).await.expect("sent");
+    stream.shutdown().await.expect("hung up");
+    // Whatever it answers, it is done with the request then.
+    let _ = stream.read_to_end(&mut Vec::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_push_that_is_cut_off_leaves_nothing_and_can_be_done_again() {
+    let bench = Bench::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (layout, built) = build(folder.path(), "one");
+    bench.create("app", api::ImageTagMutability::Immutable);
+    let digest = &built.layer_digests[0];
+    let blob = folder.path().join("one/blobs/sha256").join(&digest[7..]);
+    let blob = std::fs::read(blob).expect("a layer");
+    let half = &blob[..blob.len() / 2];
+
+    // In one request.
+    let whole = format!("POST /v2/app/blobs/uploads/?digest={digest}");
+    cut_off(&bench, &whole, "", half, blob.len()).await;
+    // In pieces: the second is cut off.
+    let (head, _) = bench.ask("POST /v2/app/blobs/uploads/", "", b"").await;
+    assert!(head.starts_with("http/1.1 202 "), "{head}");
+    let place = header(&head, "location").to_owned();
+    let (head, _) = bench.ask(&format!("PATCH {place}"), "", &half[..10]).await;
+    assert!(head.starts_with("http/1.1 202 "), "{head}");
+    cut_off(
+        &bench,
+        &format!("PATCH {place}"),
+        "",
+        &half[10..],
+        blob.len() - 10,
+    )
+    .await;
+    let manifest = "content-type: application/vnd.oci.image.manifest.v1+json\r\n";
+    cut_off(
+        &bench,
+        "PUT /v2/app/manifests/1",
+        manifest,
+        b"{\"schemaVersion\"",
+        500,
+    )
+    .await;
+
+    assert!(!bench.holds(digest));
+    let (head, body) = bench.ask(&format!("GET {place}"), "", b"").await;
+    let body = String::from_utf8_lossy(&body).into_owned();
+    assert!(head.starts_with("http/1.1 404 "), "{head}");
+    assert!(body.contains("BLOB_UPLOAD_UNKNOWN"), "{body}");
+    let unfinished = bench.data.path().join("blobs/unfinished");
+    let left = std::fs::read_dir(unfinished).expect("the folder").count();
+    assert_eq!(left, 0);
+    let listed = bench.call::<api::op::ListImages>(api::ListImagesRequest {
+        repository_name: "app".to_owned(),
+        ..Default::default()
+    });
+    assert_eq!(listed.image_ids.unwrap_or_default().len(), 0);
+
+    works(&[
+        "copy",
+        "--dest-tls-verify=false",
+        "--dest-creds",
+        "test:test",
+        &format!("oci:{layout}"),
+        &bench.reference("app:1"),
+    ])
+    .await;
+    assert!(bench.holds(digest));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn our_own_pusher_sends_only_what_is_missing() {
     let bench = Bench::start().await;

@@ -14,7 +14,7 @@ use machine::client::{Commands, Connection};
 use region::Caller;
 use region::services::logs::stream;
 use world::event::LogBatch;
-use world::{Action, Command, Event, World};
+use world::{Action, Command, Event, TaskId, World};
 
 /// How long to wait before the machine is tried again.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -53,6 +53,7 @@ async fn keep(engine: &Arc<Engine>, data: &Path, die_with_parent: bool) -> Resul
         commands: connection.commands,
         world: World::default(),
         actions: BTreeSet::new(),
+        warned: BTreeSet::new(),
     };
     let mut events = connection.events;
     let (wanted, actions) = engine.world();
@@ -107,6 +108,13 @@ async fn observe(engine: &Arc<Engine>, told: &mut Told, event: Event) -> Result<
         tokio::task::spawn_blocking(move || keep_log(&engine, &batch)).await??;
         return Ok(told.commands.send(&kept).await?);
     }
+    if let Event::Task(status) = &event {
+        for warning in &status.warnings {
+            if told.warned.insert((status.task.clone(), warning.clone())) {
+                tracing::warn!(task = %status.task, "a task runs otherwise than asked: {warning}");
+            }
+        }
+    }
     let engine = Arc::clone(engine);
     tokio::task::spawn_blocking(move || engine.observe(&event)).await??;
     Ok(())
@@ -147,6 +155,8 @@ struct Told {
     commands: Commands,
     world: World,
     actions: BTreeSet<String>,
+    /// What was logged of tasks that still are to run.
+    warned: BTreeSet<(TaskId, String)>,
 }
 
 impl Told {
@@ -154,6 +164,8 @@ impl Told {
         for command in self.world.commands_to(&wanted) {
             self.commands.send(&command).await?;
         }
+        self.warned
+            .retain(|(task, _)| wanted.tasks.contains_key(task));
         self.world = wanted;
         self.act(actions).await
     }

@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{Serving, SmallDisk, TERRELLA};
+use std::time::Duration;
+
+use crate::support::{Serving, SmallDisk, TERRELLA, eventually};
+use crate::system::{Account, definition, network, push};
 
 fn serve(disk: &SmallDisk) -> Serving {
     Serving::spawn(
@@ -204,4 +207,62 @@ fn a_region_does_not_begin_on_a_full_disk() {
         .expect("it runs");
     let text = crate::support::refusal(&output);
     assert!(text.contains("the disk is full: make room"), "{text}");
+}
+
+/// The reason a task ended with, once it has; nothing once it runs.
+fn end_of_task(account: &Account) -> Option<String> {
+    let (_, subnets, group) = network(account);
+    let ran = account.ecs(
+        "RunTask",
+        &json!({
+            "cluster": "main", "taskDefinition": "app", "launchType": "FARGATE",
+            "networkConfiguration": {"awsvpcConfiguration": {
+                "subnets": subnets, "securityGroups": [group], "assignPublicIp": "ENABLED",
+            }},
+        }),
+    );
+    let arn = &ran["tasks"][0]["taskArn"];
+    eventually("the task runs or ends", Duration::from_secs(30), || {
+        let seen = account.ecs("DescribeTasks", &json!({"cluster": "main", "tasks": [arn]}));
+        let task = &seen["tasks"][0];
+        match task["lastStatus"].as_str() {
+            Some("RUNNING") => Some(None),
+            Some("STOPPED") => {
+                assert_eq!(task["stopCode"], "TaskFailedToStart");
+                Some(Some(
+                    task["stoppedReason"].as_str().expect("one").to_owned(),
+                ))
+            }
+            _ => None,
+        }
+    })
+}
+
+#[test]
+fn an_image_for_which_there_is_no_room_is_not_run_until_there_is() {
+    let disk = SmallDisk::new(64);
+    let outside = tempfile::tempdir().expect("a folder");
+    let region = Serving::spawn(
+        disk.command(TERRELLA)
+            .arg("--data-dir")
+            .arg(disk.path.join("data"))
+            .args(["serve", "--port", "0", "--die-with-parent"]),
+    );
+    let account = Account { region: &region };
+    let image = push(&region, outside.path());
+    definition(&account, &image);
+    let filler = disk.fill();
+    let file = std::fs::File::options().write(true).open(&filler);
+    let file = file.expect("the filler");
+    let size = file.metadata().expect("it").len();
+    // Enough for rows, too little for the program.
+    file.set_len(size - (4 << 20)).expect("some room");
+    let reason = end_of_task(&account).expect("it cannot run");
+    assert!(reason.starts_with("CannotPullContainerError: "), "{reason}");
+    assert!(
+        reason.to_lowercase().contains("no space left on device"),
+        "{reason}"
+    );
+    std::fs::remove_file(&filler).expect("room");
+    assert_eq!(end_of_task(&account), None);
 }

@@ -67,7 +67,7 @@ fn cgroups(directory: &Path, name: &str, depth: usize, found: &mut Vec<String>) 
     }
 }
 
-fn nothing_runs(data: &Path) {
+pub(crate) fn nothing_runs(data: &Path) {
     eventually("every process ends", LIMIT, || {
         processes(data).is_empty().then_some(())
     });

@@ -3,5 +3,7 @@
 mod full_disk;
 mod leftovers;
 mod logs;
+mod ordinary_user;
 mod refusals;
 mod support;
+mod system;

@@ -215,6 +215,26 @@ pub(in crate::services::rds) fn parameters_loaded(region: &mut Region, id: &str)
     }
 }
 
+/// Takes note of dynamic parameters that are in force at once: one of them that is to wait for a
+/// reboot later keeps its value until then.
+fn take_dynamic(region: &mut Region, instance: &Instance) {
+    let wanted = wanted(region, instance);
+    let mut loaded = instance.loaded_parameters.clone();
+    loaded.retain(|name, _| {
+        wanted.contains_key(name) || parameter::find(name).is_some_and(|one| one.is_static)
+    });
+    for (name, (value, waits)) in wanted {
+        if !waits {
+            loaded.insert(name, value);
+        }
+    }
+    if loaded != instance.loaded_parameters {
+        change(region, &instance.resource_id, |row| {
+            row.loaded_parameters = loaded;
+        });
+    }
+}
+
 /// The parameters as PostgreSQL knows them. What waits for a reboot is told too where the server
 /// itself keeps it waiting; a dynamic one that shall wait is held back here.
 fn told(region: &Region, instance: &Instance) -> BTreeMap<String, String> {
@@ -395,6 +415,7 @@ fn step(region: &mut Region, context: &Context, id: &str) {
         return;
     };
     take_version(region, &row);
+    take_dynamic(region, &row);
     let now = context.now;
     let ready = row.observed.available && row.act.is_none();
     let next = match &row.status {
