@@ -114,7 +114,7 @@ fn watch(
 
 /// Becomes root of a user namespace. A range of subordinate ids is mapped when the system gives
 /// this user one and has the programs for it; else only the user itself is, as root.
-fn enter_user_namespace() -> Result<(), Failure> {
+pub(crate) fn enter_user_namespace() -> Result<(), Failure> {
     let (uid, gid) = (geteuid(), getegid());
     let mapper = IdMapper::start();
     unshare(CloneFlags::CLONE_NEWUSER).step(|| {

@@ -24,4 +24,4 @@ mod roles;
 
 pub use error::{Failure, chain};
 pub use roles::{OWN_PROGRAM, main};
-pub use start::{Machine, Options, start, stop, sweep};
+pub use start::{Machine, Options, remove, start, stop, sweep};

@@ -15,7 +15,7 @@ use crate::{anchor, balancers, database, exec, executor, keeper, probe, start, t
 pub fn main(arguments: &[OsString]) -> ExitCode {
     let Some((role, rest)) = arguments.split_first() else {
         eprintln!(
-            "machine: which role? hold, launch, keeper, anchor, executor, enter, probe, task"
+            "machine: which role? hold, launch, remove, keeper, anchor, executor, enter, probe, task"
         );
         return ExitCode::from(2);
     };
@@ -24,6 +24,7 @@ pub fn main(arguments: &[OsString]) -> ExitCode {
     let result = match role.to_str() {
         Some("launch") => start::launch(rest),
         Some("hold") => start::hold(rest),
+        Some("remove") => start::remove_inside(rest),
         Some("keeper") => keeper::run(rest),
         Some("anchor") => anchor::run(rest),
         Some("executor") => executor::run(rest),

@@ -140,6 +140,54 @@ pub fn sweep(data: &Path) -> Result<(), Failure> {
     remove_leftovers(&paths)
 }
 
+/// Removes a region's data folder, in which nothing may run any more. `program` is that of
+/// [`Options`].
+///
+/// An ordinary user's tasks and databases ran as users of its own range of ids, and only in a
+/// user namespace may it remove what is theirs.
+pub fn remove(data: &Path, program: &Path) -> Result<(), Failure> {
+    let step = || format!("remove {}", data.display());
+    match fs::remove_dir_all(data) {
+        Err(error)
+            if error.kind() == std::io::ErrorKind::PermissionDenied
+                && !nix::unistd::geteuid().is_root() => {}
+        removed => return removed.step(step),
+    }
+    let output = std::process::Command::new(program)
+        .args(["machine", "remove", "--data"])
+        .arg(data)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .output()
+        .step(|| format!("run {}", program.display()))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        return Err(Failure::because(step(), said));
+    }
+    // What is left is the folder itself, which may stand where only its owner may remove it.
+    match fs::remove_dir_all(data) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).step(step),
+        _ => Ok(()),
+    }
+}
+
+/// The role in which [`remove`] empties the folder.
+pub(crate) fn remove_inside(arguments: &[OsString]) -> Result<ExitCode, Failure> {
+    let data = Arguments(arguments).path("--data")?;
+    crate::keeper::enter_user_namespace()?;
+    let entries = fs::read_dir(&data).step(|| format!("read {}", data.display()))?;
+    for entry in entries {
+        let path = entry.step(|| format!("read {}", data.display()))?.path();
+        let removed = if path.is_dir() && !path.is_symlink() {
+            fs::remove_dir_all(&path)
+        } else {
+            fs::remove_file(&path)
+        };
+        removed.step(|| format!("remove {}", path.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Only for a keeper, or when there is none.
 pub(crate) fn remove_leftovers(paths: &Paths) -> Result<(), Failure> {
     remove_cgroups(&region_name(&paths.data));

@@ -1,6 +1,5 @@
 //! `terrella down` and `terrella destroy`.
 
-use std::fs;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
@@ -47,7 +46,9 @@ pub(crate) fn destroy(data: &Path, yes: bool) -> Result<()> {
         agreed(data)?;
     }
     end(data)?;
-    fs::remove_dir_all(data)
+    let program = std::env::current_exe().context("this program cannot be found")?;
+    machine::remove(data, &program)
+        .map_err(|error| anyhow::anyhow!(machine::chain(&error)))
         .with_context(|| format!("{} could not be removed wholly", data.display()))?;
     eprintln!("nothing runs; {} is gone", data.display());
     Ok(())
@@ -77,6 +78,8 @@ fn agreed(data: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

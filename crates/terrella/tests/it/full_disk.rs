@@ -168,7 +168,7 @@ fn a_full_disk_refuses_in_words_and_loses_nothing() {
         answer.to_string().contains("because the disk is full"),
         "{answer}"
     );
-    let (status, answer) = say(&region, &format!("two.{}", "m".repeat(200_000)));
+    let (status, answer) = say(&region, &format!("two.{}", "m".repeat(100_000)));
     assert_eq!(status, 500, "{answer}");
     assert!(answer.to_string().contains("the disk"), "{answer}");
     // Who only looks is answered, and from what was accepted.
@@ -257,6 +257,7 @@ fn an_image_for_which_there_is_no_room_is_not_run_until_there_is() {
     let size = file.metadata().expect("it").len();
     // Enough for rows, too little for the program.
     file.set_len(size - (4 << 20)).expect("some room");
+    drop(file);
     let reason = end_of_task(&account).expect("it cannot run");
     assert!(reason.starts_with("CannotPullContainerError: "), "{reason}");
     assert!(

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::{Serving, TERRELLA, eventually, mortal};
 use crate::system::{Account, between, definition, encoded, network, push, succeeded};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 const NOBODY: u32 = 65534;
 
 /// A command of the account's own: its home, no rights, and a range of subordinate ids as
