@@ -129,12 +129,14 @@ pub(crate) fn env(data: &Path, as_json: bool) -> Result<()> {
     Ok(())
 }
 
-fn variables(served: &Served, data: &Path) -> [(&'static str, String); 6] {
+fn variables(served: &Served, data: &Path) -> [(&'static str, String); 7] {
     [
         ("AWS_ENDPOINT_URL", served.url()),
         ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
         ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
         ("AWS_REGION", served.region.clone()),
+        // boto3 knows only this one.
+        ("AWS_DEFAULT_REGION", served.region.clone()),
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         // Who signs what its load balancers show: `curl --cacert "$TERRELLA_CA"`.
         ("TERRELLA_CA", running::certificate_authority(data)),
@@ -232,6 +234,7 @@ mod tests {
              export AWS_ACCESS_KEY_ID='test'\n\
              export AWS_SECRET_ACCESS_KEY='test'\n\
              export AWS_REGION='eu-central-1'\n\
+             export AWS_DEFAULT_REGION='eu-central-1'\n\
              export AWS_EC2_METADATA_DISABLED='true'\n\
              export TERRELLA_CA='/data/ca/ca.pem'\n"
         );

@@ -2,14 +2,18 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use client::{Client, Tree};
 use image::{Credentials, Reference};
 use terraform::{Backend, Interrupt, Stack, Terraform, in_order};
 
 use crate::running::Served;
 use crate::{inspect, pack, running};
+
+const HEALTH_LIMIT: Duration = Duration::from_mins(2);
+const HEALTH_PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -61,7 +65,23 @@ pub(crate) fn run(data: &Path, arguments: &Arguments) -> Result<()> {
         .enable_all()
         .build()
         .context("no thread could be started")?
-        .block_on(apply(data, &infra, arguments, &backend, &stacks, &served))?;
+        .block_on(async {
+            let mut interrupt = Interrupt::new()?;
+            apply(
+                data,
+                &infra,
+                arguments,
+                &backend,
+                &stacks,
+                &served,
+                &mut interrupt,
+            )
+            .await?;
+            let step = Step::begin("health");
+            interrupt.or(healthy(&served.client())).await?;
+            step.done();
+            anyhow::Ok(())
+        })?;
     eprintln!("everything is up after {} s", begun.elapsed().as_secs());
     inspect::status(data, arguments.json)
 }
@@ -73,8 +93,8 @@ async fn apply(
     backend: &Backend,
     stacks: &[Stack],
     served: &Served,
+    interrupt: &mut Interrupt,
 ) -> Result<()> {
-    let mut interrupt = Interrupt::new()?;
     let region = served.client();
     interrupt
         .or(async { Ok(region.get("/_terrella/health").await?) })
@@ -103,8 +123,8 @@ async fn apply(
             variables.insert("image".to_owned(), digest);
         }
         let step = Step::begin(&stack.name);
-        terraform.init(stack, &mut interrupt).await?;
-        terraform.apply(stack, &variables, &mut interrupt).await?;
+        terraform.init(stack, interrupt).await?;
+        terraform.apply(stack, &variables, interrupt).await?;
         step.done();
         if stack.outputs.contains("repository_url") {
             repository = Some(
@@ -115,6 +135,50 @@ async fn apply(
         }
     }
     Ok(())
+}
+
+/// Waits until every load balancer finds every target of its healthy: Terraform is content when as
+/// many tasks run as are wanted, whatever they answer.
+async fn healthy(region: &Client) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        let mut ill = Vec::new();
+        let groups = balancing(region, "DescribeTargetGroups", &[]).await?;
+        for group in groups.all("DescribeTargetGroupsResult/TargetGroups/member") {
+            let arn = group.text("TargetGroupArn");
+            let of = [("TargetGroupArn", arn)];
+            let health = balancing(region, "DescribeTargetHealth", &of).await?;
+            for target in health.all("DescribeTargetHealthResult/TargetHealthDescriptions/member") {
+                // What drains is on its way out.
+                if !["healthy", "draining"].contains(&target.text("TargetHealth/State")) {
+                    ill.push(format!(
+                        "{} of {}: {} {}",
+                        target.text("Target/Id"),
+                        group.text("TargetGroupName"),
+                        target.text("TargetHealth/State"),
+                        target.text("TargetHealth/Description"),
+                    ));
+                }
+            }
+        }
+        if ill.is_empty() {
+            return Ok(());
+        }
+        if begun.elapsed() > HEALTH_LIMIT {
+            bail!(
+                "everything is applied, but {} s later targets are not healthy:\n{}",
+                HEALTH_LIMIT.as_secs(),
+                ill.join("\n")
+            );
+        }
+        tokio::time::sleep(HEALTH_PAUSE).await;
+    }
+}
+
+async fn balancing(region: &Client, action: &str, parameters: &[(&str, &str)]) -> Result<Tree> {
+    Ok(region
+        .query("elasticloadbalancing", "2015-12-01", action, parameters)
+        .await?)
 }
 
 fn needs_image(stack: &Stack) -> bool {

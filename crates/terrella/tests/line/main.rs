@@ -33,6 +33,9 @@ fn from_nothing_to_a_served_request_and_back() {
     let slug = creates_and_follows_a_link(&region);
     row_is_in_the_database(&region, &slug);
 
+    said("the balancer finds every target healthy");
+    runtime.block_on(site.steady()).expect("it is steady");
+
     said("second plans are empty");
     plans_are_empty((&region, &site, &runtime), &[]);
 
