@@ -31,7 +31,7 @@ case $command in
 plan | apply | destroy | refresh | import | console)
   # A saved plan carries its values.
   for argument in "$@"; do
-    if [[ $command == apply && $argument != -* && -f $here/stacks/$stack/$argument ]]; then
+    if [[ $command == apply && $argument != -* && (-f $here/stacks/$stack/$argument || ($argument == /* && -f $argument)) ]]; then
       exec terraform -chdir="$here/stacks/$stack" apply "$@"
     fi
   done

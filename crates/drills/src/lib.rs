@@ -75,19 +75,7 @@ pub async fn run(drill: &dyn Drill, site: &Site, told: &mut dyn FnMut(&Fact)) ->
         .await;
     let facts = evidence.into_facts();
     let restored = drill.restore(site).await;
-    let verdict = match (done, restored) {
-        (Err(error), _) => Verdict::Failed {
-            why: format!("{error:#}"),
-        },
-        (Ok(()), Err(error)) => Verdict::Failed {
-            why: format!("what it did could not be put back: {error:#}"),
-        },
-        (Ok(()), Ok(())) if facts.is_empty() => Verdict::Failed {
-            why: "it saw nothing".to_owned(),
-        },
-        (Ok(()), Ok(())) if facts.iter().all(|fact| fact.held) => Verdict::Held,
-        (Ok(()), Ok(())) => Verdict::Broken,
-    };
+    let verdict = judged(done, &facts, restored);
     Report {
         drill: drill.name(),
         claim: drill.claim(),
@@ -95,5 +83,58 @@ pub async fn run(drill: &dyn Drill, site: &Site, told: &mut dyn FnMut(&Fact)) ->
         verdict,
         seconds: begun.elapsed().as_secs_f64(),
         facts,
+    }
+}
+
+/// A drill that saw nothing, or could not clean up behind itself, has proved nothing.
+fn judged(done: Result<()>, facts: &[Fact], restored: Result<()>) -> Verdict {
+    let failed = |why: String| Verdict::Failed { why };
+    match (done, restored) {
+        (Err(error), _) => failed(format!("{error:#}")),
+        (Ok(()), Err(error)) => failed(format!("what it did could not be put back: {error:#}")),
+        (Ok(()), Ok(())) if facts.is_empty() => failed("it saw nothing".to_owned()),
+        (Ok(()), Ok(())) if facts.iter().all(|fact| fact.held) => Verdict::Held,
+        (Ok(()), Ok(())) => Verdict::Broken,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    fn fact(held: bool) -> Fact {
+        Fact {
+            at: 0.0,
+            what: "a → b: no way".to_owned(),
+            seen: "it connects".to_owned(),
+            held,
+        }
+    }
+
+    #[test]
+    fn a_claim_holds_only_when_everything_seen_agrees() {
+        assert_eq!(
+            judged(Ok(()), &[fact(true), fact(true)], Ok(())),
+            Verdict::Held
+        );
+        assert_eq!(
+            judged(Ok(()), &[fact(true), fact(false)], Ok(())),
+            Verdict::Broken
+        );
+    }
+
+    #[test]
+    fn what_could_not_be_done_says_nothing_about_the_claim() {
+        for (done, facts, restored) in [
+            (Err(anyhow!("no task runs")), vec![fact(true)], Ok(())),
+            (Err(anyhow!("no task runs")), vec![fact(false)], Ok(())),
+            (Ok(()), vec![fact(true)], Err(anyhow!("locked"))),
+            (Ok(()), vec![], Ok(())),
+        ] {
+            let verdict = judged(done, &facts, restored);
+            assert!(matches!(verdict, Verdict::Failed { .. }), "{verdict:?}");
+        }
     }
 }

@@ -18,6 +18,8 @@ const TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target");
 pub(crate) struct Region {
     data: Option<tempfile::TempDir>,
     serve: Option<Child>,
+    /// Keeps the machine, which outlives the control plane but not this process.
+    machine: Child,
     client: Client,
 }
 
@@ -35,6 +37,7 @@ impl Region {
             .tempdir()
             .expect("a folder");
         let mut region = Self {
+            machine: hold_machine(data.path()),
             data: Some(data),
             serve: None,
             client: Client {
@@ -58,9 +61,10 @@ impl Region {
     /// The control plane, on the port that it had before if it had one. A child of this process, so
     /// that it ends when this one does.
     pub(crate) fn serve(&mut self) {
-        let mut serve = self
-            .terrella()
-            .args(["serve", "--die-with-parent", "--port"])
+        let mut serve = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", TERRELLA, "--data-dir"])
+            .arg(self.data())
+            .args(["serve", "--port"])
             .arg(self.client.address.port().to_string())
             .stdout(Stdio::piped())
             .stderr(self.log())
@@ -197,6 +201,7 @@ impl Region {
         if let Some(mut serve) = self.serve.take() {
             serve.wait().expect("it ended");
         }
+        let_go(&mut self.machine);
         data
     }
 }
@@ -243,7 +248,30 @@ impl Drop for Region {
         if let Some(mut serve) = self.serve.take() {
             let _ = serve.wait();
         }
+        let_go(&mut self.machine);
     }
+}
+
+/// Starts the machine on a folder for as long as somebody holds its standard input.
+fn hold_machine(data: &Path) -> Child {
+    let mut machine = Command::new(TERRELLA)
+        .args(["machine", "hold", "--data"])
+        .arg(data)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("terrella runs");
+    let mut line = String::new();
+    BufReader::new(machine.stdout.take().expect("it is a pipe"))
+        .read_line(&mut line)
+        .expect("it says that it is there");
+    assert_eq!(line, "ready\n");
+    machine
+}
+
+fn let_go(machine: &mut Child) {
+    drop(machine.stdin.take());
+    let _ = machine.wait();
 }
 
 /// The backend's static binary: what a release makes of it, or the quick build for tests.
