@@ -30,9 +30,11 @@ async fn serve(data: &Path) -> Result<()> {
     std::fs::create_dir_all(data).with_context(|| format!("make {}", data.display()))?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
+    let authority = gateway::certificate_authority(data)?;
     let settings = Settings {
         endpoint: address.to_string(),
-        certificate_authority: gateway::certificate_authority(data)?,
+        certificate_authority: authority.certificate,
+        certificate_authority_key: authority.key,
         ..Settings::default()
     };
     let engine = Engine::open(data, settings)?;
