@@ -190,7 +190,8 @@ mod tests {
                 "network",
                 "database",
                 "registry",
-                "service"
+                "service",
+                "observability"
             ]
         );
         let with = |name: &str| {
