@@ -18,5 +18,8 @@ plan_subjects = ["ref:refs/heads/main", "ref:refs/tags/v*"]
 apply_refs    = ["refs/tags/v*"]
 promotes_from = ["stage"]
 
+# Put yours, with zone_id where the zone is there already.
+domain = { name = "links.example.com" }
+
 monthly_budget = 800
 emails         = ["links-prod@example.com"]

@@ -18,5 +18,8 @@ plan_subjects = ["ref:refs/heads/main"]
 apply_refs    = ["refs/heads/main"]
 promotes_from = ["dev"]
 
+# Put yours, with zone_id where the zone is there already.
+domain = { name = "stage.links.example.com" }
+
 monthly_budget = 300
 emails         = ["links-stage@example.com"]

@@ -49,6 +49,11 @@ run "rights_fit_the_environment" {
   }
 
   assert {
+    condition     = var.environment == "dev" || output.domain != null
+    error_message = "Outside dev there is a name, and with it HTTPS."
+  }
+
+  assert {
     condition     = toset(keys(output.kms_key_arns)) == toset(["states", "data", "telemetry"])
     error_message = "States, data and logs have keys of ours."
   }
