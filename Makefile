@@ -32,7 +32,7 @@ unit: backend ## Tests of the crates, against real namespaces, PostgreSQL and cl
 	cargo nextest run --workspace --locked
 
 tour: ## Tours of the services by AWS's clients for Python and the command line
-	cargo build --locked --package terrella
+	cargo test --workspace --locked --no-run --quiet  # as `unit` builds it, so nothing is built twice
 	tests/tour/run
 
 infra: ## Tests and outside checks of the Terraform, offline

@@ -30,3 +30,9 @@ def region(server):
 def aws(region, clients):
     """`aws("ec2")` is a client of that service in an empty region."""
     return clients
+
+
+def pytest_collection_modifyitems(items):
+    """What waits for other processes begins first."""
+    slow = ("test_terraform", "test_cli")
+    items.sort(key=lambda item: not any(name in item.nodeid for name in slow))
