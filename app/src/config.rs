@@ -2,20 +2,26 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
-use crate::credentials::{Login, Secret};
+mod database;
+
+pub use self::database::{Database, LoginSource, Pool, Replica};
 
 /// What `links` needs to know, valid by construction.
 #[derive(Debug)]
 pub struct Config {
     pub server: Server,
     pub database: Database,
+    pub cache: Cache,
+    pub clicks: Clicks,
+    pub access: Access,
+    pub telemetry: Telemetry,
+    /// Whether this process may be told to misbehave, for drills.
+    pub drills: bool,
 }
 
 /// How requests are taken and how long they may last.
@@ -27,6 +33,12 @@ pub struct Server {
     /// Requests answered at the same time; one more is turned away at once.
     pub max_requests: usize,
     pub request_timeout: Duration,
+    /// How long followers and caches may keep a permanent redirect.
+    pub redirect_max_age: Duration,
+    /// How long shared caches, such as a CDN, may keep a temporary one. What they answer is not counted.
+    pub redirect_shared_max_age: Duration,
+    /// For an import or export as a whole.
+    pub transfer_timeout: Duration,
     /// How long an idle connection is kept. Longer than a balancer's own idle time (60 s on an ALB), so that the
     /// balancer never sends a request into a connection that is just being closed.
     pub keep_alive_timeout: Duration,
@@ -36,25 +48,72 @@ pub struct Server {
     pub stop_timeout: Duration,
 }
 
-/// How the database is reached.
-pub struct Database {
-    /// Everything but user name and password.
-    pub options: PgConnectOptions,
-    pub login: LoginSource,
-    pub connections: u32,
-    pub acquire_timeout: Duration,
-    pub query_timeout: Duration,
+/// What is kept to answer redirects without the database.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    /// Memory for links in this process, in bytes; zero for none.
+    pub bytes: u64,
+    /// How long a link is kept in this process.
+    pub ttl: Duration,
+    /// How long it is known that there is no such link.
+    pub negative_ttl: Duration,
+    /// The store that tasks share.
+    pub shared: Option<SharedCache>,
 }
 
-/// Where user name and password come from.
-#[derive(Debug)]
-pub enum LoginSource {
-    Fixed(Login),
-    File(PathBuf),
-    SecretsManager {
-        secret_id: String,
-        region: Option<String>,
-    },
+/// A Redis or Valkey server.
+#[derive(Clone)]
+pub struct SharedCache {
+    /// `redis://` or `rediss://`; it may hold a password.
+    pub url: String,
+    /// How long a link is kept there.
+    pub ttl: Duration,
+    /// How long a request waits for it before it goes on without.
+    pub timeout: Duration,
+}
+
+/// How clicks are counted.
+#[derive(Debug, Clone)]
+pub struct Clicks {
+    /// How often they are written: what a hard kill may lose.
+    pub interval: Duration,
+}
+
+/// Who may do what.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// Whether everything but following a link needs an API key.
+    pub keys_needed: bool,
+    /// Requests a minute for each address that comes without a key; none for no limit.
+    pub anonymous_per_minute: Option<u32>,
+}
+
+/// Where traces and metrics go.
+#[derive(Debug, Clone)]
+pub struct Telemetry {
+    /// OTLP over HTTP, as far as `/v1/traces`.
+    pub traces: Option<Url>,
+    pub service_name: String,
+    /// Namespace of the CloudWatch metrics that are written to the log; none for none.
+    pub emf_namespace: Option<String>,
+    pub emf_interval: Duration,
+}
+
+impl Cache {
+    /// How long the shared store keeps a link.
+    pub fn shared_ttl(&self) -> Duration {
+        self.shared.as_ref().map_or(self.ttl, |shared| shared.ttl)
+    }
+}
+
+/// Written by hand: the URL may hold a password.
+impl fmt::Debug for SharedCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedCache")
+            .field("ttl", &self.ttl)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +147,13 @@ impl Config {
         Ok(Self {
             server: Server::read(&vars)?,
             database: Database::read(&vars)?,
+            cache: Cache::read(&vars)?,
+            clicks: Clicks {
+                interval: vars.duration("CLICKS_INTERVAL", Duration::from_secs(1))?,
+            },
+            access: Access::read(&vars)?,
+            telemetry: Telemetry::read(&vars)?,
+            drills: vars.flag("LINKS_DRILLS")?,
         })
     }
 }
@@ -104,6 +170,9 @@ impl Server {
             public_url,
             max_requests: vars.positive("MAX_REQUESTS", 256)?,
             request_timeout: vars.duration("REQUEST_TIMEOUT", Duration::from_secs(10))?,
+            redirect_max_age: vars.duration("REDIRECT_MAX_AGE", Duration::from_mins(5))?,
+            redirect_shared_max_age: vars.duration("REDIRECT_SHARED_MAX_AGE", Duration::ZERO)?,
+            transfer_timeout: vars.duration("TRANSFER_TIMEOUT", Duration::from_mins(10))?,
             keep_alive_timeout: vars.duration("KEEP_ALIVE_TIMEOUT", Duration::from_secs(75))?,
             drain_delay: vars.duration("DRAIN_DELAY", Duration::ZERO)?,
             stop_timeout: vars.duration("STOP_TIMEOUT", Duration::from_secs(30))?,
@@ -111,31 +180,87 @@ impl Server {
     }
 }
 
-impl Database {
+impl Cache {
     fn read(vars: &Vars<'_>) -> Result<Self, ConfigError> {
-        let (options, login) = match vars.get("DATABASE_URL") {
-            Some(url) => from_url(&url)?,
-            None => from_parts(vars)?,
-        };
         Ok(Self {
-            options: options.application_name("links"),
-            login,
-            connections: vars.positive("DATABASE_CONNECTIONS", 10)?,
-            acquire_timeout: vars.duration("DATABASE_ACQUIRE_TIMEOUT", Duration::from_secs(3))?,
-            query_timeout: vars.duration("DATABASE_QUERY_TIMEOUT", Duration::from_secs(5))?,
+            bytes: vars.parse("CACHE_BYTES", 16 * 1024 * 1024)?,
+            ttl: vars.duration("CACHE_TTL", Duration::from_secs(5))?,
+            negative_ttl: vars.duration("CACHE_NEGATIVE_TTL", Duration::from_secs(1))?,
+            shared: SharedCache::read(vars)?,
         })
     }
 }
 
-/// Written by hand: the options would print the password that a URL carries.
-impl fmt::Debug for Database {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Database")
-            .field("host", &self.options.get_host())
-            .field("port", &self.options.get_port())
-            .field("name", &self.options.get_database())
-            .field("login", &self.login)
-            .finish_non_exhaustive()
+impl SharedCache {
+    fn read(vars: &Vars<'_>) -> Result<Option<Self>, ConfigError> {
+        const NAME: &str = "REDIS_URL";
+        let Some(url) = vars.get(NAME) else {
+            return Ok(None);
+        };
+        // The value may hold a password, so the reason never repeats it.
+        let scheme = Url::parse(&url).ok().map(|url| url.scheme().to_owned());
+        if !matches!(scheme.as_deref(), Some("redis" | "rediss")) {
+            return Err(ConfigError::Invalid {
+                name: NAME,
+                reason: "must be redis://host[:port] or, with TLS, rediss://host[:port]".into(),
+            });
+        }
+        Ok(Some(Self {
+            url,
+            ttl: vars.duration("REDIS_TTL", Duration::from_secs(30))?,
+            timeout: vars.duration("REDIS_TIMEOUT", Duration::from_millis(100))?,
+        }))
+    }
+}
+
+impl Access {
+    fn read(vars: &Vars<'_>) -> Result<Self, ConfigError> {
+        let keys_needed = match vars.get("ACCESS").as_deref() {
+            None | Some("open") => false,
+            Some("keys") => true,
+            Some(other) => {
+                return Err(ConfigError::Invalid {
+                    name: "ACCESS",
+                    reason: format!("{other:?}: give open or keys"),
+                });
+            }
+        };
+        let limit = vars.parse("ANONYMOUS_REQUESTS_PER_MINUTE", 0)?;
+        Ok(Self {
+            keys_needed,
+            anonymous_per_minute: (limit > 0).then_some(limit),
+        })
+    }
+}
+
+impl Telemetry {
+    /// The variables of the OpenTelemetry specification, of which traces over HTTP are supported.
+    fn read(vars: &Vars<'_>) -> Result<Self, ConfigError> {
+        const TRACES: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+        const ALL: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+        let traces = match (vars.get(TRACES), vars.get(ALL)) {
+            (Some(url), _) => Some((TRACES, url)),
+            (None, Some(url)) => Some((ALL, format!("{}/v1/traces", url.trim_end_matches('/')))),
+            (None, None) => None,
+        };
+        let traces = traces
+            .map(|(name, url)| {
+                let url = Url::parse(&url).map_err(|error| error.to_string());
+                url.and_then(|url| match url.scheme() {
+                    "http" | "https" => Ok(url),
+                    other => Err(format!("{other}: only http and https are supported")),
+                })
+                .map_err(|reason| ConfigError::Invalid { name, reason })
+            })
+            .transpose()?;
+        Ok(Self {
+            traces,
+            service_name: vars
+                .get("OTEL_SERVICE_NAME")
+                .unwrap_or_else(|| "links".into()),
+            emf_namespace: vars.get("METRICS_EMF_NAMESPACE"),
+            emf_interval: vars.duration("METRICS_EMF_INTERVAL", Duration::from_mins(1))?,
+        })
     }
 }
 
@@ -160,109 +285,6 @@ fn parse_public_url(value: &str) -> Result<Url, ConfigError> {
         ));
     }
     Ok(url)
-}
-
-fn from_url(value: &str) -> Result<(PgConnectOptions, LoginSource), ConfigError> {
-    const NAME: &str = "DATABASE_URL";
-    // The value holds a password, so the reason never repeats it.
-    let invalid = |reason: &str| ConfigError::Invalid {
-        name: NAME,
-        reason: reason.to_owned(),
-    };
-    let url = Url::parse(value).map_err(|error| invalid(&error.to_string()))?;
-    if !matches!(url.scheme(), "postgres" | "postgresql") {
-        return Err(invalid("must start with postgres://"));
-    }
-    let options = PgConnectOptions::from_str(value)
-        .map_err(|_| invalid("not a PostgreSQL connection URL"))?;
-    let login = Login {
-        username: options.get_username().to_owned(),
-        password: password_of(&url)?.map(Secret::from),
-    };
-    Ok((options, LoginSource::Fixed(login)))
-}
-
-/// The password in a connection URL; none leaves the choice to the driver (`PGPASSWORD`, `.pgpass`).
-fn password_of(url: &Url) -> Result<Option<String>, ConfigError> {
-    let Some(encoded) = url.password() else {
-        return Ok(url
-            .query_pairs()
-            .find(|(key, _)| key == "password")
-            .map(|(_, value)| value.into_owned()));
-    };
-    percent_decode(encoded)
-        .map(Some)
-        .ok_or_else(|| ConfigError::Invalid {
-            name: "DATABASE_URL",
-            reason: "the password is not valid percent-encoded UTF-8".into(),
-        })
-}
-
-fn percent_decode(encoded: &str) -> Option<String> {
-    let mut bytes = encoded.bytes();
-    let mut decoded = Vec::with_capacity(encoded.len());
-    while let Some(byte) = bytes.next() {
-        if byte == b'%' {
-            let digits = [bytes.next()?, bytes.next()?];
-            let digits = std::str::from_utf8(&digits).ok()?;
-            decoded.push(u8::from_str_radix(digits, 16).ok()?);
-        } else {
-            decoded.push(byte);
-        }
-    }
-    String::from_utf8(decoded).ok()
-}
-
-fn from_parts(vars: &Vars<'_>) -> Result<(PgConnectOptions, LoginSource), ConfigError> {
-    let Some(host) = vars.get("DATABASE_HOST") else {
-        return Err(ConfigError::NoDatabase);
-    };
-    // The password of a database that is not on this machine crosses a network: encrypt unless told otherwise.
-    let ssl_mode = vars.parse("DATABASE_SSLMODE", PgSslMode::Require)?;
-    let mut options = PgConnectOptions::new_without_pgpass()
-        .host(&host)
-        .port(vars.parse("DATABASE_PORT", 5432)?)
-        .database(&vars.get("DATABASE_NAME").unwrap_or_else(|| "links".into()))
-        .ssl_mode(ssl_mode);
-    if let Some(path) = vars.get("DATABASE_SSLROOTCERT") {
-        options = options.ssl_root_cert(path);
-    }
-    Ok((options, login_source(vars)?))
-}
-
-fn login_source(vars: &Vars<'_>) -> Result<LoginSource, ConfigError> {
-    const SOURCES: [&str; 3] = [
-        "DATABASE_SECRET_ARN",
-        "DATABASE_SECRET_FILE",
-        "DATABASE_USERNAME",
-    ];
-    let mut set = SOURCES.into_iter().filter(|name| vars.get(name).is_some());
-    let first = set.next().ok_or(ConfigError::NoDatabase)?;
-    if let Some(second) = set.next() {
-        return Err(ConfigError::TwoLogins { first, second });
-    }
-    let value = vars.required(first)?;
-    Ok(match first {
-        "DATABASE_SECRET_ARN" => LoginSource::SecretsManager {
-            region: vars.get("AWS_REGION").or_else(|| region_of(&value)),
-            secret_id: value,
-        },
-        "DATABASE_SECRET_FILE" => LoginSource::File(value.into()),
-        _ => LoginSource::Fixed(Login {
-            username: value,
-            password: vars.get("DATABASE_PASSWORD").map(Secret::from),
-        }),
-    })
-}
-
-/// `arn:aws:secretsmanager:<region>:…`
-fn region_of(arn: &str) -> Option<String> {
-    let mut parts = arn.split(':');
-    (parts.next() == Some("arn")).then_some(())?;
-    parts
-        .nth(2)
-        .filter(|region| !region.is_empty())
-        .map(str::to_owned)
 }
 
 struct Vars<'a>(Lookup<'a>);
@@ -303,6 +325,17 @@ impl Vars<'_> {
             });
         }
         Ok(value)
+    }
+
+    fn flag(&self, name: &'static str) -> Result<bool, ConfigError> {
+        match self.get(name).as_deref() {
+            None | Some("0" | "false") => Ok(false),
+            Some("1" | "true") => Ok(true),
+            Some(other) => Err(ConfigError::Invalid {
+                name,
+                reason: format!("{other:?}: give 1 or 0"),
+            }),
+        }
     }
 
     /// Seconds as a plain number, or with a unit: `500ms`, `10s`, `2m`.

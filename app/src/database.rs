@@ -1,47 +1,24 @@
-//! The connection pool, and the one place that knows the database's password may change while we run.
+//! The database: one writer and, if there is one, a replica that takes reads while it is close enough behind.
 
-use std::borrow::Cow;
-use std::time::Duration;
+mod pool;
+mod position;
+mod replica;
+pub mod time;
 
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
-use sqlx::query::{Query, QueryAs};
-use sqlx::{ConnectOptions, Connection, FromRow, Postgres};
-use tokio::sync::Mutex;
-use tokio::time::error::Elapsed;
-use tokio::time::{Instant, timeout, timeout_at};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::query::QueryAs;
+use sqlx::{FromRow, Postgres};
+
+pub use self::pool::{Pool, Transaction};
+pub use self::position::Position;
+use self::replica::Replica;
 use crate::config;
-use crate::credentials::{self, Credentials, CredentialsError, Login};
-
-/// A connection that rested longer than this is tried before it is used; a younger one is taken as it is, which saves
-/// a round trip on a busy service.
-const TRUSTED_IDLE: Duration = Duration::from_secs(1);
-/// While the database refuses the login and the source still gives the same one: how often both are asked again.
-const REFUSED_PAUSE: Duration = Duration::from_millis(100);
-/// Long enough for the first fetch of the credentials on a busy machine.
-const DEDICATED_TIMEOUT: Duration = Duration::from_secs(15);
-/// The server cancels a slow query first; we give up only when it does not even do that.
-const CANCEL_GRACE: Duration = Duration::from_millis(500);
-const QUERY_CANCELED: &str = "57014";
-
-pub struct Database {
-    pool: PgPool,
-    /// Host, name and TLS; the login is added from `logins`.
-    options: PgConnectOptions,
-    credentials: Box<dyn Credentials>,
-    logins: Mutex<Logins>,
-    acquire_timeout: Duration,
-    query_timeout: Duration,
-}
-
-/// The newest login, and how many there were before it.
-#[derive(Default)]
-struct Logins {
-    generation: u64,
-    current: Option<Login>,
-    checked: Option<Instant>,
-}
+use crate::credentials::{self, CredentialsError};
+use crate::logs::Chain;
+use crate::telemetry::metrics;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
@@ -50,248 +27,179 @@ pub enum DatabaseError {
     #[error("connect to the database")]
     Connect(#[source] sqlx::Error),
     #[error("no database connection to be had in {0:?}")]
-    Exhausted(Duration),
+    Exhausted(std::time::Duration),
     #[error("the database did not answer in {0:?}")]
-    Slow(Duration),
+    Slow(std::time::Duration),
     #[error("the connection to the database was lost")]
     Lost(#[source] sqlx::Error),
     #[error("run a query")]
     Query(#[source] sqlx::Error),
 }
 
+pub struct Database {
+    writer: Pool,
+    replica: Option<Replica>,
+    /// The last write of this process, as far as readers of a replica must care.
+    written: AtomicU64,
+}
+
 impl Database {
     /// Opens nothing yet: the first use connects.
     pub fn new(config: config::Database) -> Self {
-        let credentials = credentials::open(config.login);
-        let pool = PgPoolOptions::new()
-            .max_connections(config.connections)
-            .acquire_timeout(config.acquire_timeout)
-            .idle_timeout(Duration::from_mins(10))
-            .max_lifetime(Duration::from_mins(30))
-            .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
-                Box::pin(async move {
-                    if meta.idle_for > TRUSTED_IDLE {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            // Replaced as soon as there is a login, before anything connects.
-            .connect_lazy_with(config.options.clone());
+        let credentials = credentials::open(config.login).into();
+        let replica = config.replica.map(|replica| {
+            Replica::new(
+                Pool::new(&replica.pool, Arc::clone(&credentials)),
+                replica.max_lag,
+            )
+        });
         Self {
-            pool,
-            options: config.options,
-            credentials,
-            logins: Mutex::default(),
-            acquire_timeout: config.acquire_timeout,
-            query_timeout: config.query_timeout,
+            writer: Pool::new(&config.writer, credentials),
+            replica,
+            written: AtomicU64::new(0),
         }
     }
 
-    /// Runs a query that gives one row or none, and changes something if it does: it is run once.
-    pub async fn fetch_optional<T>(
+    /// Reads one row or none, with all that was written up to `after`: from the replica when it has it, else from the
+    /// writer. A replica that fails is not seen by the caller.
+    pub async fn read_optional<'q, T>(
         &self,
-        query: QueryAs<'_, Postgres, T, PgArguments>,
+        after: Position,
+        query: impl Fn() -> QueryAs<'q, Postgres, T, PgArguments>,
     ) -> Result<Option<T>, DatabaseError>
     where
         T: Send + Unpin + for<'r> FromRow<'r, PgRow>,
     {
-        let mut lease = self.lease().await?;
-        let answer = timeout(lease.limit, query.fetch_optional(&mut *lease.connection)).await;
-        lease.settle(answer)
+        if let Some(replica) = self.replica_with(after) {
+            match replica.pool.read_optional(&query).await {
+                Ok(row) => return Ok(row),
+                Err(error) => Self::give_up(replica, &error),
+            }
+        }
+        metrics().database_reads("writer");
+        self.writer.read_optional(query).await
     }
 
-    /// Reads one row or none. Reading again does no harm, so that connections that were lost (a restart, a failover)
-    /// are not seen as long as new ones can be made.
-    pub async fn read_optional<'q, T>(
+    /// Reads rows, under the same terms.
+    pub async fn read_all<'q, T>(
+        &self,
+        after: Position,
+        query: impl Fn() -> QueryAs<'q, Postgres, T, PgArguments>,
+    ) -> Result<Vec<T>, DatabaseError>
+    where
+        T: Send + Unpin + for<'r> FromRow<'r, PgRow>,
+    {
+        if let Some(replica) = self.replica_with(after) {
+            match replica.pool.read_all(&query).await {
+                Ok(rows) => return Ok(rows),
+                Err(error) => Self::give_up(replica, &error),
+            }
+        }
+        metrics().database_reads("writer");
+        self.writer.read_all(query).await
+    }
+
+    /// Reads one row or none from the writer.
+    pub async fn read_current<'q, T>(
         &self,
         query: impl Fn() -> QueryAs<'q, Postgres, T, PgArguments>,
     ) -> Result<Option<T>, DatabaseError>
     where
         T: Send + Unpin + for<'r> FromRow<'r, PgRow>,
     {
-        let deadline = Instant::now() + self.acquire_timeout;
-        loop {
-            match self.fetch_optional(query()).await {
-                // Each turn uses up one lost connection of the pool.
-                Err(DatabaseError::Lost(_)) if Instant::now() < deadline => {}
-                answer => return answer,
+        metrics().database_reads("writer");
+        self.writer.read_optional(query).await
+    }
+
+    /// Begins to write.
+    pub async fn begin(&self) -> Result<Transaction, DatabaseError> {
+        metrics().database_writes();
+        self.writer.begin().await
+    }
+
+    /// Makes what was written last, and says from which position on it can be read. Whoever reads at or after that
+    /// position reads it.
+    pub async fn commit(&self, transaction: Transaction) -> Result<Position, DatabaseError> {
+        transaction.commit().await?;
+        let Some(replica) = &self.replica else {
+            return Ok(Position::default());
+        };
+        let position = match replica::written(&self.writer).await {
+            Ok(position) => position,
+            Err(error) => {
+                // It is written, so the caller must not be told that it failed.
+                tracing::warn!(error = %Chain(&error), "where the log ends is not known");
+                replica.distrust();
+                return Ok(Position::default());
             }
-        }
+        };
+        self.must_see(position);
+        Ok(position)
     }
 
-    /// Runs a statement; gives the number of rows it touched.
-    pub async fn execute(
-        &self,
-        query: Query<'_, Postgres, PgArguments>,
-    ) -> Result<u64, DatabaseError> {
-        let mut lease = self.lease().await?;
-        let answer = timeout(lease.limit, query.execute(&mut *lease.connection)).await;
-        Ok(lease.settle(answer)?.rows_affected())
+    /// Writes what no reader waits for.
+    pub async fn commit_quietly(&self, transaction: Transaction) -> Result<(), DatabaseError> {
+        transaction.commit().await
     }
 
-    /// Whether the database answers now.
+    /// From now on every reader of this process sees at least this.
+    pub fn must_see(&self, position: Position) {
+        self.written.fetch_max(position.0, Ordering::AcqRel);
+    }
+
+    /// What every reader of this process must see.
+    pub fn seen(&self) -> Position {
+        Position(self.written.load(Ordering::Acquire))
+    }
+
+    /// Whether the writer answers now.
     pub async fn check(&self) -> Result<(), DatabaseError> {
-        let mut lease = self.lease().await?;
-        let answer = timeout(lease.limit, lease.connection.ping()).await;
-        lease.settle(answer)
+        self.writer.check().await
     }
 
     /// A connection outside the pool that may take its time, for migrations.
     pub async fn dedicated(&self) -> Result<PgConnection, DatabaseError> {
-        self.retrying(DEDICATED_TIMEOUT, |login| {
-            let options = self.with_login(login);
-            async move { options.connect().await }
-        })
-        .await
+        self.writer.dedicated().await
+    }
+
+    /// Connections to the writer that are open, and those of them that are idle.
+    pub fn size(&self) -> (u32, usize) {
+        self.writer.size()
+    }
+
+    /// Compares writer and replica for as long as the process runs.
+    pub async fn watch_replica(&self) {
+        let Some(replica) = &self.replica else {
+            return std::future::pending().await;
+        };
+        let mut ticks = tokio::time::interval(replica::INTERVAL);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            replica.compare(&self.writer).await;
+        }
     }
 
     /// Waits for connections in use, then closes all.
     pub async fn close(&self) {
-        self.pool.close().await;
-    }
-
-    async fn lease(&self) -> Result<Lease, DatabaseError> {
-        let connection = self
-            .retrying(self.acquire_timeout, |_| self.pool.acquire())
-            .await?;
-        Ok(Lease {
-            connection,
-            limit: self.query_timeout + CANCEL_GRACE,
-            finished: false,
-        })
-    }
-
-    /// Connects; when the database refuses the login, asks for the newest one and tries again until the time is up.
-    /// So a rotation is seen as a slower request, also in the moment when server and secret do not agree.
-    async fn retrying<T, F>(
-        &self,
-        limit: Duration,
-        connect: impl Fn(&Login) -> F,
-    ) -> Result<T, DatabaseError>
-    where
-        F: Future<Output = Result<T, sqlx::Error>>,
-    {
-        let deadline = Instant::now() + limit;
-        let mut stale = None;
-        let mut failure = None;
-        loop {
-            let (generation, login) = match timeout_at(deadline, self.login(stale)).await {
-                Ok(Ok(known)) => known,
-                Ok(Err(error)) if stale.is_none() => return Err(error.into()),
-                Ok(Err(error)) => {
-                    failure = Some(error.into());
-                    continue;
-                }
-                Err(_) => return Err(failure.unwrap_or(DatabaseError::Exhausted(limit))),
-            };
-            match timeout_at(deadline, connect(&login)).await {
-                Ok(Ok(connection)) => return Ok(connection),
-                Ok(Err(error)) if is_login_refused(&error) => {
-                    stale = Some(generation);
-                    failure = Some(DatabaseError::Connect(error));
-                }
-                Ok(Err(sqlx::Error::PoolTimedOut)) | Err(_) => {
-                    return Err(DatabaseError::Exhausted(limit));
-                }
-                Ok(Err(error)) => return Err(DatabaseError::Connect(error)),
-            }
+        if let Some(replica) = &self.replica {
+            tokio::join!(replica.pool.close(), self.writer.close());
+        } else {
+            self.writer.close().await;
         }
     }
 
-    /// The newest login known; fetched when there is none yet or when `stale` is the newest. Callers queue on the
-    /// lock, so that a thousand refused connections make one fetch.
-    async fn login(&self, stale: Option<u64>) -> Result<(u64, Login), CredentialsError> {
-        let mut logins = self.logins.lock().await;
-        if let Some(current) = &logins.current
-            && stale != Some(logins.generation)
-        {
-            return Ok((logins.generation, current.clone()));
+    fn replica_with(&self, after: Position) -> Option<&Replica> {
+        let replica = self.replica.as_ref()?;
+        let found = replica.has(after).then_some(replica);
+        if found.is_some() {
+            metrics().database_reads("replica");
         }
-        if let Some(checked) = logins.checked {
-            tokio::time::sleep_until(checked + REFUSED_PAUSE).await;
-        }
-        logins.checked = Some(Instant::now());
-        let login = self.credentials.fetch().await?;
-        if logins.current.as_ref() != Some(&login) {
-            if logins.current.is_some() {
-                tracing::info!(username = login.username, "database credentials changed");
-            }
-            let options = self.with_login(&login).options([(
-                "statement_timeout",
-                self.query_timeout.as_millis().to_string(),
-            )]);
-            self.pool.set_connect_options(options);
-            logins.generation += 1;
-            logins.current = Some(login.clone());
-        }
-        Ok((logins.generation, login))
+        found
     }
 
-    fn with_login(&self, login: &Login) -> PgConnectOptions {
-        let options = self.options.clone().username(&login.username);
-        match &login.password {
-            Some(password) => options.password(password.reveal()),
-            None => options,
-        }
-    }
-}
-
-/// Invalid password, or a role that is gone.
-fn is_login_refused(error: &sqlx::Error) -> bool {
-    matches!(code_of(error).as_deref(), Some("28P01" | "28000"))
-}
-
-/// The connection is of no more use: it broke, the server is going down, or it is not the writer any more.
-fn is_lost(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::Io(_))
-        || matches!(
-            code_of(error).as_deref(),
-            Some("57P01" | "57P02" | "57P03" | "25006")
-        )
-}
-
-fn code_of(error: &sqlx::Error) -> Option<Cow<'_, str>> {
-    error.as_database_error()?.code()
-}
-
-/// A connection in use. If it broke, or its queries were given up half way (timeout, client gone), it is closed instead of
-/// going back, because giving it back would wait for an answer that may never come.
-struct Lease {
-    connection: PoolConnection<Postgres>,
-    limit: Duration,
-    finished: bool,
-}
-
-impl Lease {
-    fn settle<T>(
-        mut self,
-        answer: Result<Result<T, sqlx::Error>, Elapsed>,
-    ) -> Result<T, DatabaseError> {
-        let error = match answer {
-            Ok(Ok(answer)) => {
-                self.finished = true;
-                return Ok(answer);
-            }
-            Ok(Err(error)) => error,
-            Err(_) => return Err(DatabaseError::Slow(self.limit)),
-        };
-        if is_lost(&error) {
-            return Err(DatabaseError::Lost(error));
-        }
-        self.finished = true;
-        Err(match code_of(&error).as_deref() {
-            Some(QUERY_CANCELED) => DatabaseError::Slow(self.limit),
-            _ => DatabaseError::Query(error),
-        })
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        if !self.finished {
-            self.connection.close_on_drop();
-        }
+    fn give_up(replica: &Replica, error: &DatabaseError) {
+        replica.distrust();
+        tracing::warn!(error = %Chain(error), "the replica failed; the writer answers instead");
     }
 }

@@ -1,6 +1,10 @@
 //! The HTTP side: routes, and the layers that every request passes.
 
+mod access;
 mod api;
+mod assets;
+mod consistency;
+mod drill;
 mod health;
 mod layers;
 mod own_address;
@@ -8,65 +12,153 @@ mod page;
 mod problem;
 mod redirect;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
 use tokio::sync::Semaphore;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
+use self::drill::Drill;
 use self::problem::Problem;
-use crate::config;
+use self::redirect::Keeping;
+use crate::cache::Routes;
+use crate::clicks::Clicks;
+use crate::config::{self, Config};
 use crate::database::Database;
+use crate::keys::{Limiter, Ring};
 use crate::lifecycle::Lifecycle;
 use crate::links::Store;
 
-/// Far more than a link needs.
-const MAX_BODY: usize = 16 * 1024;
+/// Far more than a form needs.
+const MAX_FORM: usize = 16 * 1024;
+/// Imports and exports at the same time.
+const MAX_TRANSFERS: usize = 4;
 
 /// What handlers share.
 #[derive(Clone)]
-pub struct App {
-    store: Store,
+pub struct App(Arc<Parts>);
+
+pub struct Parts {
+    pub routes: Routes,
+    pub clicks: Clicks,
     database: Arc<Database>,
+    store: Store,
     lifecycle: Lifecycle,
-    config: Arc<config::Server>,
+    config: config::Server,
+    access: config::Access,
+    ring: Ring,
+    limiter: Limiter,
+    drill: Drill,
+    keeping: Keeping,
+    /// Whether spans become traces.
+    tracing: bool,
     /// One permit per request that is being answered.
     slots: Arc<Semaphore>,
+    transfers: Arc<Semaphore>,
+    document: OpenApi,
 }
 
-impl App {
-    pub fn new(database: Arc<Database>, lifecycle: Lifecycle, config: config::Server) -> Self {
-        Self {
-            store: Store::new(Arc::clone(&database)),
-            database,
-            lifecycle,
-            slots: Arc::new(Semaphore::new(config.max_requests)),
-            config: Arc::new(config),
-        }
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
     }
 }
 
+impl App {
+    pub fn new(
+        database: Arc<Database>,
+        lifecycle: Lifecycle,
+        config: &Config,
+    ) -> anyhow::Result<Self> {
+        let store = Store::new(Arc::clone(&database));
+        let slots = Arc::new(Semaphore::new(config.server.max_requests));
+        let routes = Routes::new(
+            store.clone(),
+            Arc::clone(&database),
+            config.cache.clone(),
+            Arc::clone(&slots),
+        )?;
+        Ok(Self(Arc::new(Parts {
+            routes,
+            clicks: Clicks::default(),
+            ring: Ring::new(Arc::clone(&database)),
+            database,
+            store,
+            lifecycle,
+            access: config.access.clone(),
+            limiter: Limiter::default(),
+            drill: Drill::new(config.drills),
+            keeping: Keeping::new(&config.server),
+            tracing: config.telemetry.traces.is_some(),
+            slots,
+            transfers: Arc::new(Semaphore::new(MAX_TRANSFERS)),
+            document: described(),
+            config: config.server.clone(),
+        })))
+    }
+}
+
+impl Parts {
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+}
+
+/// The OpenAPI document of what `router` serves.
+pub fn described() -> OpenApi {
+    OpenApiRouter::with_openapi(api::document())
+        .merge(api::router())
+        .merge(api::transfers())
+        .to_openapi()
+}
+
 pub fn router(app: App) -> Router {
+    let guard = from_fn_with_state(app.clone(), access::api);
+    let limit = from_fn_with_state(app.clone(), layers::limit);
+    let ready = from_fn_with_state(app.clone(), layers::ready);
+    let (api, _) = api::router().split_for_parts();
+    let (transfers, _) = api::transfers().split_for_parts();
     // Health answers also when there is no slot free: a busy task must not look like a dead one.
     let health = Router::new()
         .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready));
-    let service = Router::new()
-        .route("/", get(page::show))
-        .route("/assets/links.css", get(page::style))
-        .route("/api/links", axum::routing::post(api::create))
-        .route("/api/links/{slug}", get(api::read).delete(api::delete))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(health::numbers))
+        .route("/assets/{name}", get(assets::asset))
+        .route("/docs", get(page::docs))
+        .route("/openapi.json", get(page::document));
+    let api = api.layer(limit.clone());
+    let drills = Router::new()
+        .route("/drill/burn", post(drill::burn))
+        .route("/drill/fail", post(drill::fail));
+    let guarded = Router::new()
+        .merge(api)
+        .merge(transfers)
+        .merge(drills)
+        .layer(guard)
+        .layer(ready.clone());
+    let pages = page::router()
+        .layer(DefaultBodyLimit::max(MAX_FORM))
+        .layer(from_fn_with_state(app.clone(), access::page))
+        .layer(limit)
+        .layer(ready.clone());
+    // A redirect takes a slot only when it must ask the database.
+    let redirects = Router::new()
         .route("/{slug}", get(redirect::follow))
-        .fallback(async || Problem::not_found("there is nothing at this path"))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(from_fn_with_state(app.clone(), layers::limit));
+        .layer(ready);
     Router::new()
         .merge(health)
-        .merge(service)
+        .merge(guarded)
+        .merge(pages)
+        .merge(redirects)
+        .fallback(async || Problem::not_found("there is nothing at this path"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(from_fn_with_state(app.clone(), layers::finish))
-        .layer(from_fn(layers::log))
+        .layer(from_fn_with_state(app.clone(), layers::around))
         .with_state(app)
 }

@@ -34,6 +34,13 @@ impl Lifecycle {
         *self.phase.borrow()
     }
 
+    /// Waits until this phase, or a later one.
+    pub async fn reached(&self, phase: Phase) {
+        let mut now = self.phase.subscribe();
+        // The sender is ours, so it cannot be gone.
+        let _ = now.wait_for(|now| *now >= phase).await;
+    }
+
     pub fn advance(&self, to: Phase) {
         self.phase.send_if_modified(|phase| {
             let later = to > *phase;

@@ -11,7 +11,10 @@ use sqlx::{SqlSafeStr, SqlStr};
 
 use crate::database::{Database, DatabaseError};
 
-const STEPS: [(i64, &str, &str); 1] = [(1, "links", include_str!("../migrations/0001_links.sql"))];
+const STEPS: [(i64, &str, &str); 2] = [
+    (1, "links", include_str!("../migrations/0001_links.sql")),
+    (2, "service", include_str!("../migrations/0002_service.sql")),
+];
 
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {

@@ -12,14 +12,19 @@ use hyper_util::service::TowerToHyperService;
 use rand::Rng;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::clicks;
 use crate::config::{self, Config};
 use crate::database::Database;
 use crate::http::{App, router};
 use crate::lifecycle::{Lifecycle, Phase};
-use crate::logs::Chain;
+use crate::links::purge;
+use crate::logs::{self, Chain};
 use crate::migrations::{self, MigrationError};
+use crate::telemetry::emf;
+use crate::telemetry::traces::Traces;
 
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(5);
@@ -28,7 +33,17 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Of the time between stop signal and kill, the part kept for closing the pool and writing the last log lines.
 const RESERVE: u32 = 10;
 
+/// How often what is kept for a day is looked through.
+const PURGE_INTERVAL: Duration = Duration::from_hours(1);
+
 pub async fn serve(config: Config) -> anyhow::Result<()> {
+    let telemetry = config.telemetry.clone();
+    let traces = telemetry
+        .traces
+        .as_ref()
+        .map(|endpoint| Traces::start(endpoint, &telemetry.service_name))
+        .transpose()?;
+    logs::start(traces.as_ref());
     // Before anything is said to listen, so that no stop signal is missed.
     let mut stop = StopSignals::listen()?;
     let listener = TcpListener::bind(config.server.listen)
@@ -36,28 +51,47 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         .with_context(|| format!("listen on {}", config.server.listen))?;
     let address = listener.local_addr().context("read the listen address")?;
     let lifecycle = Lifecycle::new();
-    let database = Arc::new(Database::new(config.database));
+    let server = config.server.clone();
+    let clicks_interval = config.clicks.interval;
     let app = App::new(
-        Arc::clone(&database),
+        Arc::new(Database::new(config.database.clone())),
         lifecycle.clone(),
-        config.server.clone(),
-    );
+        &config,
+    )?;
     tracing::info!(%address, "listening");
-    let connections = Connections::new(router(app), &config.server);
+    if config.drills {
+        tracing::warn!("drills are on: whoever reaches /drill can make this process misbehave");
+    }
+    let connections = Connections::new(router(app.clone()), &server);
+    let (stop_clicks, clicks_stopped) = oneshot::channel();
+    let writer = {
+        let app = app.clone();
+        let lifecycle = lifecycle.clone();
+        tokio::spawn(async move {
+            // Clicks wait for their tables as requests do.
+            lifecycle.reached(Phase::Serving).await;
+            clicks::run(&app.clicks, app.database(), clicks_interval, clicks_stopped).await
+        })
+    };
+    let work = {
+        let (app, lifecycle) = (app.clone(), lifecycle.clone());
+        tokio::spawn(async move { background(&app, &lifecycle, &telemetry).await })
+    };
     let serving = async {
         tokio::join!(
             connections.accept(&listener),
-            prepare(&database, &lifecycle)
+            prepare(app.database(), &lifecycle)
         )
     };
     let drain_delay = tokio::select! {
         _ = serving => unreachable!("accepting does not end"),
         how = stop.next() => match how {
-            Stop::Terminate => config.server.drain_delay,
+            Stop::Terminate => server.drain_delay,
             Stop::Interrupt => Duration::ZERO,
         },
     };
-    let kill = Instant::now() + config.server.stop_timeout;
+    let kill = Instant::now() + server.stop_timeout;
+    let last_request = kill - server.stop_timeout / RESERVE;
     tracing::info!(?drain_delay, "stopping");
     lifecycle.advance(Phase::Draining);
     tokio::select! {
@@ -66,15 +100,54 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         _ = stop.next() => {}
     }
     drop(listener);
-    let drained = connections
-        .drain(kill - config.server.stop_timeout / RESERVE)
-        .await;
-    if timeout_at(kill, database.close()).await.is_err() {
+    let drained = connections.drain(last_request).await;
+    // Nobody clicks any more: what is left is written.
+    let last_write = kill - server.stop_timeout / (2 * RESERVE);
+    if stop_clicks.send(last_write).is_ok()
+        && let Ok(lost @ 1..) = writer.await
+    {
+        tracing::error!(
+            clicks = lost,
+            "clicks were lost: the database did not take them in time"
+        );
+    }
+    work.abort();
+    if timeout_at(kill, app.database().close()).await.is_err() {
         tracing::warn!("database connections did not close in time");
+    }
+    if let Some(traces) = traces
+        && timeout_at(kill, traces.finish()).await.is_err()
+    {
+        tracing::warn!("the last traces were not sent in time");
     }
     drained?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// All that goes on beside the requests. Does not end.
+async fn background(app: &App, lifecycle: &Lifecycle, telemetry: &config::Telemetry) {
+    let database = app.database();
+    let purging = async {
+        lifecycle.reached(Phase::Serving).await;
+        loop {
+            if let Err(error) = purge(database).await {
+                tracing::debug!(error = %Chain(&error), "nothing was purged");
+            }
+            let jitter = rand::rng().random_range(0.5..1.0);
+            sleep(PURGE_INTERVAL.mul_f64(jitter)).await;
+        }
+    };
+    let metrics = async {
+        if let Some(namespace) = &telemetry.emf_namespace {
+            emf::run(namespace, telemetry.emf_interval).await;
+        }
+    };
+    let watching = async {
+        lifecycle.reached(Phase::Serving).await;
+        database.watch_replica().await;
+    };
+    tokio::join!(watching, app.routes.listen(), purging, metrics);
 }
 
 /// Migrates the database, however long it takes until there is one.

@@ -1,4 +1,7 @@
+use sqlx::postgres::PgSslMode;
+
 use super::*;
+use crate::credentials::Secret;
 
 fn read(vars: &[(&str, &str)]) -> Result<Config, ConfigError> {
     Config::read(&|name| {
@@ -16,8 +19,8 @@ fn error(vars: &[(&str, &str)]) -> String {
 fn a_url_alone_is_enough() {
     let config = read(&[("DATABASE_URL", "postgres://ann:p%40ss@db.test:6543/shop")]).unwrap();
     assert_eq!(config.server.listen.to_string(), "0.0.0.0:8080");
-    assert_eq!(config.database.options.get_host(), "db.test");
-    assert_eq!(config.database.options.get_port(), 6543);
+    assert_eq!(config.database.writer.options.get_host(), "db.test");
+    assert_eq!(config.database.writer.options.get_port(), 6543);
     let LoginSource::Fixed(login) = &config.database.login else {
         panic!("a URL carries its login: {:?}", config.database.login);
     };
@@ -36,7 +39,7 @@ fn the_url_wins_over_the_parts() {
         ),
     ])
     .unwrap();
-    assert_eq!(config.database.options.get_host(), "db.test");
+    assert_eq!(config.database.writer.options.get_host(), "db.test");
 }
 
 #[test]
@@ -51,9 +54,9 @@ fn parts_and_a_secret() {
         ("REQUEST_TIMEOUT", "7"),
     ])
     .unwrap();
-    assert_eq!(config.database.options.get_database(), Some("links"));
+    assert_eq!(config.database.writer.options.get_database(), Some("links"));
     assert!(matches!(
-        config.database.options.get_ssl_mode(),
+        config.database.writer.options.get_ssl_mode(),
         PgSslMode::VerifyFull
     ));
     assert_eq!(config.server.stop_timeout, Duration::from_millis(500));
@@ -69,7 +72,7 @@ fn parts_and_a_secret() {
 fn encryption_is_the_default_with_a_host() {
     let config = read(&[("DATABASE_HOST", "db.test"), ("DATABASE_USERNAME", "ann")]).unwrap();
     assert!(matches!(
-        config.database.options.get_ssl_mode(),
+        config.database.writer.options.get_ssl_mode(),
         PgSslMode::Require
     ));
 }
@@ -77,7 +80,7 @@ fn encryption_is_the_default_with_a_host() {
 #[test]
 fn bad_values_are_named() {
     let url = ("DATABASE_URL", "postgres://ann:x@db.test/shop");
-    let cases: [(&[(&str, &str)], &str); 11] = [
+    let cases: [(&[(&str, &str)], &str); 17] = [
         (&[], "no database configured"),
         (&[("DATABASE_HOST", "db.test")], "no database configured"),
         (
@@ -106,6 +109,22 @@ fn bad_values_are_named() {
         (&[url, ("STOP_TIMEOUT", "soon")], "STOP_TIMEOUT"),
         (&[url, ("STOP_TIMEOUT", "2h")], "STOP_TIMEOUT"),
         (&[url, ("PUBLIC_URL", "https://sho.rt/path")], "PUBLIC_URL"),
+        (&[url, ("REDIS_URL", "http://:hunter2@c.test")], "REDIS_URL"),
+        (&[url, ("CACHE_BYTES", "-1")], "CACHE_BYTES"),
+        (&[url, ("ACCESS", "closed")], "ACCESS"),
+        (&[url, ("LINKS_DRILLS", "yes")], "LINKS_DRILLS"),
+        (
+            &[url, ("OTEL_EXPORTER_OTLP_ENDPOINT", "grpc://c.test")],
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+        ),
+        (
+            &[
+                url,
+                ("DATABASE_READER_HOST", "r"),
+                ("DATABASE_READER_PORT", "x"),
+            ],
+            "DATABASE_READER_PORT",
+        ),
     ];
     for (vars, expected) in cases {
         let message = error(vars);
@@ -128,4 +147,33 @@ fn debug_shows_no_password() {
         assert!(shown.contains("ann"), "{shown}");
         assert!(!shown.contains("hunter2"), "{shown}");
     }
+}
+
+#[test]
+fn everything_else_is_off_or_small() {
+    let config = read(&[("DATABASE_URL", "postgres://ann:x@db.test/shop")]).unwrap();
+    assert!(config.database.replica.is_none());
+    assert!(config.cache.shared.is_none());
+    assert!(config.telemetry.traces.is_none());
+    assert!(config.telemetry.emf_namespace.is_none());
+    assert!(!config.access.keys_needed);
+    assert!(!config.drills);
+}
+
+#[test]
+fn a_reader_is_the_writer_elsewhere() {
+    let config = read(&[
+        ("DATABASE_URL", "postgres://ann:x@db.test:6543/shop"),
+        ("DATABASE_READER_HOST", "reader.test"),
+        ("REDIS_URL", "rediss://:hunter2@cache.test:6380"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318/"),
+    ])
+    .unwrap();
+    let reader = config.database.replica.as_ref().expect("one was named");
+    assert_eq!(reader.pool.options.get_host(), "reader.test");
+    assert_eq!(reader.pool.options.get_port(), 6543);
+    assert_eq!(reader.pool.options.get_database(), Some("shop"));
+    let traces = config.telemetry.traces.as_ref().map(Url::as_str);
+    assert_eq!(traces, Some("http://127.0.0.1:4318/v1/traces"));
+    assert!(!format!("{config:?}").contains("hunter2"));
 }

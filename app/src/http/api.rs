@@ -1,129 +1,67 @@
-//! `/api/links`: links for programs.
+//! `/api`: links for programs. What is here is described by the OpenAPI document that is made from it.
 
-use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection};
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode, header};
-use serde::{Deserialize, Serialize};
+#![allow(
+    unused_qualifications,
+    reason = "the macro that describes operations writes them"
+)]
 
+mod body;
+mod import;
+pub(super) mod links;
+mod qr;
+mod statistics;
+
+use axum::extract::DefaultBodyLimit;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) use self::body::NewLinkBody;
 use super::App;
-use super::own_address::OwnAddress;
-use super::problem::{FieldError, Problem};
-use crate::links::{Created, Link, Slug, Target};
 
-/// A generated slug is taken about never; this bounds the bad luck.
-const GENERATE_ATTEMPTS: usize = 5;
+/// Far more than a link needs.
+const MAX_BODY: usize = 16 * 1024;
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct NewLink {
-    target: String,
-    slug: Option<String>,
+/// Operations on links, answered within the request's time.
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(links::create, links::list))
+        .routes(routes!(links::read, links::change, links::delete))
+        .routes(routes!(statistics::read))
+        .routes(routes!(qr::svg))
+        .routes(routes!(qr::png))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
 }
 
-#[derive(Debug, Serialize)]
-struct LinkAnswer {
-    slug: String,
-    target: String,
-    url: String,
-    created_at: jiff::Timestamp,
+/// Operations that take as long as there is something to carry.
+pub(super) fn transfers() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(import::import))
+        .routes(routes!(import::export))
+        .layer(DefaultBodyLimit::disable())
 }
 
-pub(super) async fn create(
-    State(app): State<App>,
-    headers: HeaderMap,
-    body: Result<Json<NewLink>, JsonRejection>,
-) -> Result<Response, Problem> {
-    let Json(new) = body?;
-    let own = OwnAddress::of(&app.config, &headers);
-    let (slug, target) = check(&new, &own)?;
-    let link = match slug {
-        Some(slug) => match app.store.create(&slug, &target).await? {
-            Created::New(link) => link,
-            Created::Taken => return Err(Problem::slug_taken(slug.as_str())),
-        },
-        None => create_generated(&app, &target).await?,
-    };
-    let location = format!("/api/links/{}", link.slug);
-    let answer = Json(LinkAnswer::new(link, &own));
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], answer).into_response())
-}
-
-pub(super) async fn read(
-    State(app): State<App>,
-    headers: HeaderMap,
-    slug: Result<Path<String>, PathRejection>,
-) -> Result<Response, Problem> {
-    let slug = existing(slug)?;
-    let link = app.store.get(&slug).await?.ok_or_else(no_link)?;
-    let own = OwnAddress::of(&app.config, &headers);
-    Ok(Json(LinkAnswer::new(link, &own)).into_response())
-}
-
-pub(super) async fn delete(
-    State(app): State<App>,
-    slug: Result<Path<String>, PathRejection>,
-) -> Result<StatusCode, Problem> {
-    if app.store.delete(&existing(slug)?).await? {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(no_link())
-    }
-}
-
-/// A slug in a path. One that cannot be does not exist.
-pub(super) fn existing(slug: Result<Path<String>, PathRejection>) -> Result<Slug, Problem> {
-    slug.ok()
-        .and_then(|Path(text)| Slug::parse(&text).ok())
-        .ok_or_else(no_link)
-}
-
-pub(super) fn no_link() -> Problem {
-    Problem::not_found("there is no such link")
-}
-
-/// Checks all fields, so that one answer tells all that is wrong.
-fn check(new: &NewLink, own: &OwnAddress) -> Result<(Option<Slug>, Target), Problem> {
-    let slug = new.slug.as_deref().map(Slug::parse).transpose();
-    let target = Target::parse(&new.target, own.host());
-    match (slug, target) {
-        (Ok(slug), Ok(target)) => Ok((slug, target)),
-        (slug, target) => {
-            let slug = slug.err().map(|error| FieldError {
-                pointer: "/slug",
-                detail: error.to_string(),
-            });
-            let target = target.err().map(|error| FieldError {
-                pointer: "/target",
-                detail: error.to_string(),
-            });
-            Err(Problem::invalid(target.into_iter().chain(slug).collect()))
-        }
-    }
-}
-
-async fn create_generated(app: &App, target: &Target) -> Result<Link, Problem> {
-    for _ in 0..GENERATE_ATTEMPTS {
-        let slug = Slug::generate(&mut rand::rng());
-        if let Created::New(link) = app.store.create(&slug, target).await? {
-            return Ok(link);
-        }
-    }
-    tracing::error!(
-        attempts = GENERATE_ATTEMPTS,
-        "every generated slug is taken"
-    );
-    Err(Problem::unavailable("no free slug was found; try again"))
-}
-
-impl LinkAnswer {
-    fn new(link: Link, own: &OwnAddress) -> Self {
-        Self {
-            url: own.url_of(&link.slug),
-            slug: link.slug,
-            target: link.target,
-            created_at: link.created_at,
-        }
-    }
+/// The document without its operations.
+pub(super) fn document() -> OpenApi {
+    let mut document = OpenApiBuilder::new()
+        .info(
+            InfoBuilder::new()
+                .title("links")
+                .version(env!("CARGO_PKG_VERSION"))
+                .description(Some(
+                    "A link shortener. Errors are problem details (RFC 9457). Where the service asks for API keys, \
+                     they are sent as bearer tokens; a key's quota is told by `RateLimit` and `RateLimit-Policy`.",
+                )),
+        )
+        .build();
+    let key = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("An API key, as `links key create` makes them."))
+        .build();
+    document
+        .components
+        .get_or_insert_default()
+        .add_security_scheme("key", SecurityScheme::Http(key));
+    document
 }

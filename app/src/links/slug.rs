@@ -10,7 +10,7 @@ const GENERATED_LENGTH: usize = 7;
 const GENERATED_ALPHABET: &[u8] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
 /// First path segments that are, or may become, the service's own. Sorted.
-const RESERVED: [&str; 28] = [
+const RESERVED: [&str; 29] = [
     "about",
     "admin",
     "api",
@@ -19,6 +19,7 @@ const RESERVED: [&str; 28] = [
     "assets",
     "auth",
     "docs",
+    "drill",
     "export",
     "favicon",
     "health",
@@ -42,7 +43,7 @@ const RESERVED: [&str; 28] = [
 ];
 
 /// 1 to 64 letters, digits, `-` and `_`, and no name of the service's own.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Slug(String);
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -78,6 +79,11 @@ impl Slug {
             return Err(SlugError::Reserved);
         }
         Ok(Self(text.to_owned()))
+    }
+
+    /// What the database holds was checked when it was stored.
+    pub(crate) fn stored(text: String) -> Self {
+        Self(text)
     }
 
     /// A new name; whether it is free only the database knows.

@@ -46,6 +46,24 @@ impl Client {
         read_answer(stream)
     }
 
+    /// An answer, or none when the other end was not there or went away.
+    pub(crate) fn attempt(&self, method: &str, path: &str, body: &str) -> Option<Answer> {
+        let mut stream = TcpStream::connect(self.address).ok()?;
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .ok()?;
+        let head = head(
+            method,
+            path,
+            &[("content-type", "application/json")],
+            body.len(),
+        );
+        stream.write_all((head + body).as_bytes()).ok()?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).ok()?;
+        text.contains("\r\n\r\n").then(|| parse(&text))
+    }
+
     pub(crate) fn open(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).expect("connect to links");
         stream
@@ -67,8 +85,12 @@ pub(crate) fn head(method: &str, path: &str, headers: &[(&str, &str)], length: u
 
 /// Reads to the end of the connection.
 pub(crate) fn read_answer(mut stream: TcpStream) -> Answer {
-    let mut text = String::new();
-    stream.read_to_string(&mut text).expect("read the answer");
+    let mut text = Vec::new();
+    stream.read_to_end(&mut text).expect("read the answer");
+    parse(&String::from_utf8_lossy(&text))
+}
+
+fn parse(text: &str) -> Answer {
     let (head, body) = text
         .split_once("\r\n\r\n")
         .unwrap_or_else(|| panic!("an answer with a head: {text:?}"));

@@ -1,8 +1,10 @@
 //! What the tests stand on: a PostgreSQL server, a `links` process, and a small HTTP client.
 
+pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod redis;
 pub(crate) mod secrets_manager;
 pub(crate) mod table_lock;
 

@@ -24,6 +24,8 @@ pub(crate) struct Postgres {
     dir: TempDir,
     server: Option<Child>,
     port: u16,
+    /// Whether what is committed survives a crash of the server, which costs time.
+    durable: bool,
 }
 
 impl Postgres {
@@ -35,22 +37,23 @@ impl Postgres {
         postgres
     }
 
+    /// A server that keeps what it committed, whatever happens to it.
+    pub(crate) fn durable() -> Self {
+        let mut postgres = Self::prepare();
+        postgres.durable = true;
+        postgres.run();
+        postgres.create_database();
+        postgres
+    }
+
     /// A cluster that does not run yet.
     pub(crate) fn prepare() -> Self {
-        let bin = bin_dir();
-        let dir = tempfile::Builder::new()
-            .prefix("links-pg-")
-            .tempdir_in("/tmp")
-            .expect("make a directory for PostgreSQL");
-        if let Some(user) = server_user() {
-            chown(dir.path(), Some(user.uid.as_raw()), Some(user.gid.as_raw()))
-                .expect("give the directory to the server's user");
-        }
         let postgres = Self {
-            bin,
-            dir,
+            bin: bin_dir(),
+            dir: directory(),
             server: None,
             port: free_port(),
+            durable: false,
         };
         let made = postgres
             .command("initdb")
@@ -74,6 +77,37 @@ impl Postgres {
         postgres
     }
 
+    /// A server that follows this one by streaming replication, as it does in RDS, started.
+    pub(crate) fn replica(&self) -> Self {
+        let replica = Self {
+            bin: self.bin.clone(),
+            dir: directory(),
+            server: None,
+            port: free_port(),
+            durable: false,
+        };
+        let copied = replica
+            .command("pg_basebackup")
+            .args(["--no-sync", "--checkpoint=fast", "--write-recovery-conf"])
+            .arg("--host")
+            .arg(self.dir.path())
+            .args(["--port", &self.port.to_string()])
+            .arg(format!("--username={ADMIN}"))
+            .arg("--pgdata")
+            .arg(replica.data())
+            .output()
+            .expect("run pg_basebackup");
+        assert!(
+            copied.status.success(),
+            "pg_basebackup failed: {}",
+            String::from_utf8_lossy(&copied.stderr)
+        );
+        replica.make_certificate();
+        let mut replica = replica;
+        replica.run();
+        replica
+    }
+
     /// Starts the server and waits until it answers. Another process may take the port first: then takes another.
     pub(crate) fn run(&mut self) {
         for _ in 0..10 {
@@ -89,7 +123,11 @@ impl Postgres {
                 ])
                 .args([
                     "-c",
-                    "fsync=off",
+                    if self.durable {
+                        "fsync=on"
+                    } else {
+                        "fsync=off"
+                    },
                     "-c",
                     "max_connections=50",
                     "-c",
@@ -192,7 +230,8 @@ impl Postgres {
             // The eighth line says what the server is doing.
             let text = fs::read_to_string(&pid_file).map_err(|error| error.to_string())?;
             match text.lines().nth(7).map(str::trim) {
-                Some("ready") => Ok(true),
+                // A replica stands by, and reads.
+                Some("ready" | "standby") => Ok(true),
                 other => Err(format!("its state is {other:?}")),
             }
         })
@@ -245,6 +284,19 @@ impl Drop for Postgres {
     }
 }
 
+/// A directory that the server's user may write to.
+fn directory() -> TempDir {
+    let dir = tempfile::Builder::new()
+        .prefix("links-pg-")
+        .tempdir_in("/tmp")
+        .expect("make a directory for PostgreSQL");
+    if let Some(user) = server_user() {
+        chown(dir.path(), Some(user.uid.as_raw()), Some(user.gid.as_raw()))
+            .expect("give the directory to the server's user");
+    }
+    dir
+}
+
 /// Lets only the server's user read the file, as PostgreSQL demands of a key.
 fn own(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("set the file's mode");
@@ -280,7 +332,7 @@ fn bin_dir() -> PathBuf {
         .expect("these tests need PostgreSQL: install the package `postgresql`")
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())
         .expect("find a free port")

@@ -61,7 +61,7 @@ impl Links {
         let links = Self::serve(vars);
         let client = links.client();
         eventually("readiness", || match client.get("/health/ready").status {
-            204 => Ok(()),
+            200 => Ok(()),
             status => Err(format!("it answers {status}; log:\n{}", links.log())),
         });
         (links, client)
