@@ -109,7 +109,7 @@ pub(super) fn spark(days: &[i64]) -> Markup {
 fn ceiling(most: i64) -> f64 {
     let most = float(most.max(4));
     let magnitude = 10_f64.powf(most.log10().floor());
-    [1.0, 2.0, 4.0, 5.0, 10.0]
+    [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0]
         .into_iter()
         .map(|factor| factor * magnitude)
         .find(|round| *round >= most)

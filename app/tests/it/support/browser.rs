@@ -21,7 +21,7 @@ pub(crate) struct Browser {
     driver: Child,
     port: u16,
     session: String,
-    _profile: TempDir,
+    profile: TempDir,
 }
 
 pub(crate) struct Element(String);
@@ -40,7 +40,7 @@ impl Browser {
             driver,
             port,
             session: String::new(),
-            _profile: profile,
+            profile,
         };
         let arguments = [
             "--headless=new".to_owned(),
@@ -50,7 +50,7 @@ impl Browser {
             "--disable-gpu".to_owned(),
             "--force-device-scale-factor=1".to_owned(),
             "--window-size=1100,900".to_owned(),
-            format!("--user-data-dir={}", browser._profile.path().display()),
+            format!("--user-data-dir={}", browser.profile.path().display()),
         ];
         let wanted = json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome",
