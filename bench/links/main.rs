@@ -92,7 +92,7 @@ async fn main() {
     service.create("herd");
     let before = service.reads();
     let begun = Instant::now();
-    let answered = herd(service.address(), "/herd", HERD, Duration::from_secs(60)).await;
+    let answered = herd(service.address(), "/herd", HERD, Duration::from_mins(1)).await;
     let took = begun.elapsed();
     let reads = service.reads() - before;
     println!(

@@ -57,7 +57,8 @@ impl Browser {
             "goog:chromeOptions": { "args": arguments },
         } } });
         let session = browser.send("POST", "/session", &wanted);
-        browser.session = session["sessionId"].as_str().expect("a session").to_owned();
+        let id = session["sessionId"].as_str().expect("a session");
+        id.clone_into(&mut browser.session);
         browser
     }
 
@@ -174,7 +175,7 @@ impl Browser {
             body.to_string()
         };
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        stream.set_read_timeout(Some(Duration::from_mins(1)))?;
         write!(
             stream,
             "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\ncontent-type: application/json\r\n\
