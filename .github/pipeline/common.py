@@ -14,13 +14,31 @@ class Refusal(Exception):
     """Something that must not go on; says what to do."""
 
 
-def run(*command, environment=None, expect=(0,)):
-    """Runs a program and gives what it printed; its own errors are shown as they come."""
-    done = subprocess.run(
-        [str(part) for part in command], stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}, check=False
-    )
+class Failed(Refusal):
+    """A program that ended otherwise than it should; `errors` is what it said of that."""
+
+    def __init__(self, command, done):
+        # What it printed is left out: a plan's holds values.
+        self.errors = done.stderr or ""
+        said = f"\n{self.errors.strip()}" if self.errors.strip() else ""
+        super().__init__(f"`{' '.join(str(part) for part in command[:4])} …` ended with {done.returncode}{said}")
+
+
+def run(*command, environment=None, expect=(0,), shown=False):
+    """Runs a program and gives what it printed, or shows that as it comes."""
+    try:
+        done = subprocess.run(
+            [str(part) for part in command],
+            stdout=None if shown else subprocess.PIPE,
+            stderr=None if shown else subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(environment or {})},
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise Refusal(f"{error.filename} is missing: install it and put it on the PATH") from error
     if done.returncode not in expect:
-        raise Refusal(f"`{' '.join(str(part) for part in command[:4])} …` ended with {done.returncode}\n{done.stdout}".rstrip())
+        raise Failed(command, done)
     return done
 
 
@@ -30,9 +48,25 @@ def aws(*arguments):
     return json.loads(answer) if answer.strip() else None
 
 
+def local():
+    """Whether this is a region on one's own machine: plain HTTP, and nobody scans its images."""
+    return os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
+
+
 def backend(environment):
     """Bucket and region of an environment's states."""
-    path = INFRA / "environments" / environment / "backend.hcl"
+    return values(environment, "backend.hcl")
+
+
+def name(environment):
+    """What the environment's stacks name their things by."""
+    common = values(environment, "common.tfvars")
+    return f"{common['project']}-{common['environment']}"
+
+
+def values(environment, file):
+    """The plain strings in one of an environment's files."""
+    path = INFRA / "environments" / environment / file
     if not path.exists():
         raise Refusal(f"there is no environment {environment}: {path.relative_to(ROOT)} is missing")
     return dict(re.findall(r'^(\w+)\s*=\s*"(.*)"', path.read_text(), re.MULTILINE))
@@ -41,15 +75,16 @@ def backend(environment):
 def state(environment, stack):
     """A stack's state as it is now, or None where it was never applied."""
     where = backend(environment)
-    done = subprocess.run(
-        ["aws", "s3", "cp", "--quiet", "--region", where["region"], f"s3://{where['bucket']}/{stack}/terraform.tfstate", "-"],
-        capture_output=True, text=True, check=False,
-    )
-    if done.returncode == 0:
-        return json.loads(done.stdout)
-    if "404" in done.stderr or "NoSuchKey" in done.stderr or "Not Found" in done.stderr:
-        return None
-    raise Refusal(f"the state of {stack} cannot be read: {done.stderr.strip()}")
+    key = f"{stack}/terraform.tfstate"
+    try:
+        # A role may list under the stack's own prefix only. What is not there would else be
+        # refused, not missing, and a plan could not tell a first deployment from a lack of rights.
+        listed = aws("s3api", "list-objects-v2", "--region", where["region"], "--bucket", where["bucket"], "--prefix", key)
+        if not any(one["Key"] == key for one in (listed or {}).get("Contents", [])):
+            return None
+        return json.loads(run("aws", "s3", "cp", "--quiet", "--region", where["region"], f"s3://{where['bucket']}/{key}", "-").stdout)
+    except Failed as failed:
+        raise Refusal(f"the state of {stack} in {environment} cannot be read: {failed.errors.strip() or failed}") from failed
 
 
 def output(environment, stack, name):

@@ -9,26 +9,33 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 
+import image as images
+import migrate
 import stacks
-from common import INFRA, Refusal, commit, run, state, tell
+from common import INFRA, Failed, Refusal, commit, run, state, tell
 
 VERSION = 1
 PLAN, MANIFEST, SUMMARY = "plan.tfplan", "manifest.json", "summary.md"
+# What IMAGE says for the image that the service runs.
+DEPLOYED = "deployed"
+# How long an apply waits for another one's lock.
+LOCK_TIMEOUT = "15m"
 # Terraform's exit status of a plan that would change something.
 CHANGES = 2
 MARKS = {"create": "+", "update": "~", "delete": "-", "read": "<", "forget": "."}
 
 
 def main_plan(environment, stack, folder):
-    changes = planned(environment, stack, pathlib.Path(folder).resolve())
+    folder = pathlib.Path(folder).resolve()
+    changes = planned(environment, stack, folder)
     tell("changes", json.dumps(changes))
-    tell("seal", digest(pathlib.Path(folder).resolve() / MANIFEST))
+    tell("seal", digest(folder / MANIFEST))
 
 
 def main_drift(environment, stack, folder):
     if planned(environment, stack, pathlib.Path(folder).resolve()):
-        print((pathlib.Path(folder) / SUMMARY).read_text())
         raise Refusal(f"{stack} of {environment} is not what this commit says: deploy, or find out who changed it")
 
 
@@ -39,10 +46,8 @@ def planned(environment, stack, folder):
     missing = [name for name in sorted(stacks.reads(stack)) if state(environment, name) is None]
     if missing:
         raise Refusal(f"{stack} reads {', '.join(missing)}, never applied in {environment}: apply that first")
-    image = os.environ.get("IMAGE", "")
-    values = ["-var", f"image={image}"] if takes_image(stack) else []
-    if values and not image:
-        raise Refusal(f"{stack} needs an image: set IMAGE to its digest")
+    image = wanted_image(environment) if takes_image(stack) else None
+    values = ["-var", f"image={image}"] if image else []
     seen = states(environment, stack)
     # A plan has no right to write, and a lock would be written.
     done = terraform(environment, stack, "plan", "-lock=false", "-detailed-exitcode", f"-out={folder / PLAN}", *values, expect=(0, CHANGES))
@@ -52,21 +57,51 @@ def planned(environment, stack, folder):
         "environment": environment,
         "stack": stack,
         "commit": commit(),
-        "image": image if values else None,
+        "image": image,
         "plan": digest(folder / PLAN),
         "states": seen,
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
-    (folder / SUMMARY).write_text(summary(environment, stack, shown))
+    told = summary(environment, stack, shown)
+    (folder / SUMMARY).write_text(told)
+    print(told)
+    # The page of the run, which is what a person reads before approving.
+    if page := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with open(page, "a", encoding="utf-8") as file:
+            file.write(told + "\n")
     return done.returncode == CHANGES
+
+
+def wanted_image(environment):
+    """The digest in IMAGE, or that of the running service where IMAGE says `deployed`."""
+    image = os.environ.get("IMAGE", "")
+    if image == DEPLOYED:
+        image = images.deployed(environment)
+        if not image:
+            raise Refusal(f"no digest is deployed in {environment} yet: the service is planned by its first deployment")
+    if not re.fullmatch(r"sha256:[0-9a-f]{64}", image):
+        raise Refusal(f"the service needs an image: set IMAGE to its digest (sha256:…), not '{image}'")
+    return image
 
 
 def main_apply(environment, stack, folder):
     folder = pathlib.Path(folder).resolve()
     refuse_unknown(stack)
-    verify(environment, stack, folder, os.environ.get("SEAL", ""), commit(), states(environment, stack))
-    # The state's lock is the last word: whoever comes second waits for it, and finds it stale then.
-    terraform(environment, stack, "apply", "-lock-timeout=15m", folder / PLAN)
+    manifest = verify(environment, stack, folder, os.environ.get("SEAL", ""), commit(), states(environment, stack))
+    if manifest["image"]:
+        # Nothing is migrated for a plan that was refused, and only with the image that it deploys.
+        migrate.main(environment, manifest["image"])
+    # The state's lock is the last word: whoever comes second waits for it, and finds the plan stale then.
+    timeout = os.environ.get("LOCK_TIMEOUT", LOCK_TIMEOUT)
+    try:
+        terraform(environment, stack, "apply", f"-lock-timeout={timeout}", folder / PLAN, shown=True)
+    except Failed as failed:
+        serving = "The version before goes on serving. " if manifest["image"] else ""
+        raise Refusal(
+            f"{failed}: {serving}Terraform says above why. What it did before that is in the state. If the plan was stale, "
+            f"plan again; if the state is locked by a run that is dead, `infra/stack.sh {environment} {stack} force-unlock ID` "
+            f"with the ID above; else mend the cause and deploy again"
+        ) from failed
 
 
 def verify(environment, stack, folder, seal, now, current):
@@ -90,6 +125,7 @@ def verify(environment, stack, folder, seal, now, current):
     moved = sorted(name for name, seen in manifest["states"].items() if current.get(name) != seen)
     if moved:
         raise Refusal(f"the plan is stale: {', '.join(moved)} was applied since it was made; {again}")
+    return manifest
 
 
 def states(environment, stack):
@@ -116,9 +152,9 @@ def refuse_unknown(stack):
         raise Refusal(f"there is no stack {stack}")
 
 
-def terraform(environment, stack, *arguments, expect=(0,)):
+def terraform(environment, stack, *arguments, expect=(0,), shown=False):
     """Terraform in a stack. What differs where it is planned comes in TF_CLI_ARGS_…, as for anybody."""
-    return run(INFRA / "stack.sh", environment, stack, *arguments, expect=expect, environment={"TF_IN_AUTOMATION": "1"})
+    return run(INFRA / "stack.sh", environment, stack, *arguments, expect=expect, shown=shown, environment={"TF_IN_AUTOMATION": "1"})
 
 
 def summary(environment, stack, shown):

@@ -55,8 +55,8 @@ def affected(paths, environments):
 
 def main(base, *environments):
     environments = environments or tuple(folder.name for folder in sorted((INFRA / "environments").iterdir()))
-    if set(base) <= {"0", ""}:
-        # A first push has nothing before it.
+    if set(base) <= {"0"} or run("git", "-C", ROOT, "cat-file", "-e", f"{base}^{{commit}}", expect=(0, 1, 128)).returncode:
+        # A first push has nothing before it, and what was before a forced one may be gone.
         paths = run("git", "-C", ROOT, "ls-files").stdout.splitlines()
     else:
         paths = run("git", "-C", ROOT, "diff", "--name-only", f"{base}...HEAD").stdout.splitlines()
