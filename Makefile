@@ -4,7 +4,7 @@ TARGET := x86_64-unknown-linux-gnu
 STATIC := cargo build --locked --package links --target $(TARGET) --target-dir target/static \
   --config 'target.$(TARGET).rustflags=["-C","target-feature=+crt-static"]'
 
-.PHONY: help up down destroy test check licences unit tour infra build image backend packages
+.PHONY: help up down destroy test check licences unit tour infra delivery build image backend packages
 
 help: ## What there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ down: ## Stop the region; everything is kept
 destroy: ## Stop the region and remove all it kept
 	target/release/terrella destroy --yes
 
-test: packages check unit tour infra ## All that CI checks
+test: packages check unit tour infra delivery ## All that CI checks
 
 check: licences ## Format, lints and licences
 	cargo fmt --all --check
@@ -38,6 +38,10 @@ tour: ## Tours of the services by AWS's clients for Python and the command line
 infra: ## Tests and outside checks of the Terraform, offline
 	scripts/terraform infra/test.sh
 	infra/lint.sh
+
+delivery: ## Tests of the workflows, by outside judges and against a region
+	cargo test --workspace --locked --no-run --quiet  # as `unit` builds it, so nothing is built twice
+	tests/delivery/run
 
 build: ## The command line
 	cargo build --release --locked --package terrella
