@@ -103,3 +103,10 @@ def test_rest_xml(cli, tmp_path):
     cli("s3", "rm", "s3://tour", "--recursive")
     cli("s3", "rb", "s3://tour")
     assert cli("s3api", "list-buckets")["Buckets"] == []
+
+
+def test_a_service_that_is_not_there(cli):
+    # One of each family: JSON, query, REST.
+    for arguments in (("dynamodb", "list-tables"), ("cloudformation", "list-stacks"), ("lambda", "list-functions")):
+        cli(*arguments, refusal="(NotImplemented)")
+    cli("cloudformation", "list-stacks", refusal="the operation ListStacks is not there")

@@ -44,20 +44,13 @@ impl Gateway {
                 });
                 answer(StatusCode::OK, &status)
             }
-            (&Method::POST, "/_terrella/reset") => {
-                let engine = std::sync::Arc::clone(self.engine());
-                match tokio::task::spawn_blocking(move || engine.reset()).await {
-                    Ok(Ok(())) => answer(StatusCode::OK, &json!({"status": "empty"})),
-                    Ok(Err(error)) => answer(
-                        StatusCode::INTERNAL_SERVER_ERROR,
-                        &json!({"error": error.to_string()}),
-                    ),
-                    Err(error) => answer(
-                        StatusCode::INTERNAL_SERVER_ERROR,
-                        &json!({"error": error.to_string()}),
-                    ),
-                }
-            }
+            (&Method::POST, "/_terrella/reset") => match self.reset().await {
+                Ok(()) => answer(StatusCode::OK, &json!({"status": "empty"})),
+                Err(error) => answer(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    &json!({"error": error.to_string()}),
+                ),
+            },
             (_, path) => answer(
                 StatusCode::NOT_FOUND,
                 &json!({"error": format!("{} {path} is not there; see `terrella help`", parts.method)}),

@@ -3,20 +3,23 @@
 //! One port speaks every service. It owns bulk bytes (objects, image layers) as files and keeps
 //! no other state: rules and rows are the region's.
 
+mod absent;
 mod admin;
 mod api;
 mod inside;
 pub mod keys;
 mod logs;
 mod notifications;
+mod patience;
 mod registry;
 mod route;
-pub mod s3;
+mod s3;
 mod server;
 pub mod sigv4;
 mod tls;
 mod via;
 
+pub use patience::Patience;
 pub use server::{Gateway, GatewayError};
 
 /// What the region's certificates are signed with.

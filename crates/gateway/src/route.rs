@@ -29,19 +29,14 @@ pub(crate) fn target(parts: &Parts) -> Target {
     if path == "/_terrella" || path.starts_with("/_terrella/") {
         return Target::Admin;
     }
-    let authorization = parts
-        .headers
-        .get(http::header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let signed = authorization.trim_start().starts_with("AWS4");
+    let signed = authorization(parts).trim_start().starts_with("AWS4");
     if !signed && (path == "/v2" || path.starts_with("/v2/")) {
         return Target::Registry;
     }
     if !signed && notifications::is_for(path, parts.uri.query()) {
         return Target::Notifications;
     }
-    if let Some(name) = scope_service(authorization, parts.uri.query()) {
+    if let Some(name) = scope_service(parts) {
         if name == "s3" {
             return Target::S3;
         }
@@ -56,15 +51,26 @@ pub(crate) fn target(parts: &Parts) -> Target {
     by_host(&parts.headers).map_or(Target::S3, Target::Service)
 }
 
+fn authorization(parts: &Parts) -> &str {
+    parts
+        .headers
+        .get(http::header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}
+
 /// The service named in the signature's scope, in the header or in the query.
-fn scope_service(authorization: &str, query: Option<&str>) -> Option<String> {
+pub(crate) fn scope_service(parts: &Parts) -> Option<String> {
+    let authorization = authorization(parts);
     if let Some(at) = authorization.find("Credential=") {
         let credential = authorization[at + "Credential=".len()..]
             .split([',', ' '])
             .next()?;
         return credential.rsplit('/').nth(1).map(ToOwned::to_owned);
     }
-    let credential = query?
+    let credential = parts
+        .uri
+        .query()?
         .split('&')
         .find_map(|pair| pair.strip_prefix("X-Amz-Credential="))?;
     let credential = percent_decode_str(credential).decode_utf8_lossy();

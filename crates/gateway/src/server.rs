@@ -4,11 +4,12 @@ use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use engine::Engine;
-use http::{Request, Response, StatusCode};
+use engine::{Engine, StoreError};
+use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -21,18 +22,18 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::api::{MOST_BODY, announced_too_large, request_id};
 use crate::inside::Given;
+use crate::patience::{BodyError, Patience, Watched};
 use crate::registry::Registry;
-use crate::route::{Target, target};
+use crate::route::{Target, scope_service, target};
+use crate::s3::Files;
 use crate::sigv4::Verifier;
 use crate::tls::Authority;
 use crate::via::{Via, Way};
 
 /// The longest first line of a forwarded connection.
 const MOST_VIA: u64 = 4096;
-/// How long a client may take to send a request's head.
-const HEAD_TIME: Duration = Duration::from_secs(30);
 
-type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+pub(crate) type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
@@ -53,9 +54,11 @@ struct Inner {
     data: PathBuf,
     verifier: Verifier,
     s3: S3Service,
+    objects: Files,
     registry: Registry,
     tls: TlsAcceptor,
     given: Given,
+    patience: Patience,
 }
 
 impl Gateway {
@@ -64,6 +67,18 @@ impl Gateway {
     /// # Errors
     /// If a folder cannot be made there.
     pub fn new(engine: Arc<Engine>, data: &Path) -> Result<Self, GatewayError> {
+        Self::with_patience(engine, data, Patience::default())
+    }
+
+    /// [`Self::new`], with bounds of one's own for slow clients.
+    ///
+    /// # Errors
+    /// If a folder cannot be made there.
+    pub fn with_patience(
+        engine: Arc<Engine>,
+        data: &Path,
+        patience: Patience,
+    ) -> Result<Self, GatewayError> {
         let folder = |what| {
             move |source| GatewayError::Folder {
                 what,
@@ -71,7 +86,8 @@ impl Gateway {
                 source,
             }
         };
-        let s3 = crate::s3::service(&engine, data).map_err(folder("the store of objects"))?;
+        let (s3, objects) =
+            crate::s3::service(&engine, data).map_err(folder("the store of objects"))?;
         let registry = Registry::open(&engine, data).map_err(folder("the registry of images"))?;
         let tls = Authority::open(data)
             .and_then(|authority| authority.server_config())
@@ -81,9 +97,11 @@ impl Gateway {
             data: data.to_owned(),
             verifier: Verifier::default(),
             s3,
+            objects,
             registry,
             tls: TlsAcceptor::from(Arc::new(tls)),
             given: Given::default(),
+            patience,
         })))
     }
 
@@ -94,6 +112,21 @@ impl Gateway {
     /// Where bulk bytes and certificates are.
     pub(crate) fn data(&self) -> &Path {
         &self.0.data
+    }
+
+    pub(crate) fn s3(&self) -> &S3Service {
+        &self.0.s3
+    }
+
+    /// Empties the region, and removes the bytes of its objects.
+    pub(crate) async fn reset(&self) -> Result<(), StoreError> {
+        let engine = Arc::clone(&self.0.engine);
+        let blobs = engine.read(|region, _| crate::s3::blobs(region));
+        tokio::task::spawn_blocking(move || engine.reset())
+            .await
+            .unwrap_or(Err(StoreError::Panicked))?;
+        self.0.objects.forget(blobs.into_iter().collect()).await;
+        Ok(())
     }
 
     pub(crate) fn verifier(&self) -> &Verifier {
@@ -149,7 +182,8 @@ impl Gateway {
         // A TLS handshake begins with this byte; HTTP never does.
         let tls = stream.fill_buf().await?.first() == Some(&0x16);
         if tls {
-            let stream = self.0.tls.accept(stream).await?;
+            let handshake = self.0.tls.accept(stream);
+            let stream = tokio::time::timeout(self.0.patience.head, handshake).await??;
             self.connection(stream, via).await;
         } else {
             self.connection(stream, via).await;
@@ -162,7 +196,12 @@ impl Gateway {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let via = Arc::new(via);
+        let head = self.0.patience.head;
+        // Which protocol is spoken is seen from the first bytes, and nothing else waits for those.
+        let begun = Arc::new(AtomicBool::new(false));
+        let noted = Arc::clone(&begun);
         let service = hyper::service::service_fn(move |request| {
+            noted.store(true, Ordering::Relaxed);
             let gateway = self.clone();
             let via = Arc::clone(&via);
             async move { Ok::<_, Infallible>(gateway.handle(request, &via).await) }
@@ -171,11 +210,15 @@ impl Gateway {
         server
             .http1()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIME);
-        if let Err(error) = server
-            .serve_connection_with_upgrades(TokioIo::new(stream), service)
-            .await
-        {
+            .header_read_timeout(head);
+        let served = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        tokio::pin!(served);
+        let ended = match tokio::time::timeout(head, &mut served).await {
+            Ok(ended) => ended,
+            Err(_) if !begun.load(Ordering::Relaxed) => return,
+            Err(_) => served.await,
+        };
+        if let Err(error) = ended {
             tracing::debug!(%error, "a connection broke off");
         }
     }
@@ -195,7 +238,10 @@ impl Gateway {
         match target(&parts) {
             Target::Admin => whole(self.administer(&parts, via).await),
             Target::Notifications => whole(self.notify(&parts).await),
-            Target::S3 => self.store(Request::from_parts(parts, body)).await,
+            Target::S3 => {
+                let body = Watched::new(body, self.0.patience.body);
+                self.store(parts, body).await
+            }
             Target::Service(service) => {
                 let bytes = match self.collect(&parts, body).await {
                     Ok(bytes) => bytes,
@@ -220,10 +266,12 @@ impl Gateway {
                     .answer(Request::from_parts(parts, body))
                     .await
             }
-            Target::Absent => whole(plain(
-                StatusCode::NOT_IMPLEMENTED,
-                "{\"__type\":\"NotImplemented\",\"message\":\"This service is not there: see docs/differences.md for the services that are.\"}\n",
-            )),
+            Target::Absent => {
+                let service = scope_service(&parts).unwrap_or_default();
+                // The form of the refusal depends on the body, if there is one to be had.
+                let bytes = self.collect(&parts, body).await.unwrap_or_default();
+                whole(crate::absent::refuse(&service, &parts, &bytes))
+            }
         }
     }
 
@@ -243,9 +291,13 @@ impl Gateway {
         if announced_too_large(&parts.headers) {
             return Err(too_large());
         }
+        let body = Watched::new(body, self.0.patience.body);
         match Limited::new(body, MOST_BODY).collect().await {
             Ok(collected) => Ok(collected.to_bytes()),
             Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
+            Err(error) if BodyError::stalled(error.as_ref()) => {
+                Err(wire::Error::new("RequestTimeout", 408, BodyError::STALLED))
+            }
             Err(error) => Err(wire::Error::new(
                 "RequestAborted",
                 400,
@@ -253,34 +305,14 @@ impl Gateway {
             )),
         }
     }
-
-    async fn store(&self, request: Request<Incoming>) -> Response<Body> {
-        let request = request.map(s3s::Body::from);
-        match self.0.s3.call(request).await {
-            Ok(response) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
-            Err(error) => {
-                tracing::warn!(error = ?error, "an S3 request failed");
-                whole(plain(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "The request failed; see the region's log.\n",
-                ))
-            }
-        }
-    }
 }
 
-fn whole(response: Response<Bytes>) -> Response<Body> {
+pub(crate) fn whole(response: Response<Bytes>) -> Response<Body> {
     response.map(|bytes| {
         Full::new(bytes)
             .map_err(|never: Infallible| match never {})
             .boxed_unsync()
     })
-}
-
-fn plain(status: StatusCode, text: &'static str) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from_static(text.as_bytes()));
-    *response.status_mut() = status;
-    response
 }
 
 /// Waits a little after a refused accept, which is how a process meets a lack of descriptors.

@@ -1,5 +1,6 @@
 //! Objects' bytes: files that are whole once they have their name.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +18,7 @@ use tokio_util::io::ReaderStream;
 
 /// Where the bytes of objects are kept.
 #[derive(Debug, Clone)]
-pub(super) struct Files {
+pub(crate) struct Files {
     root: PathBuf,
 }
 
@@ -43,16 +44,29 @@ impl From<io::Error> for ReceiveError {
 }
 
 impl Files {
-    pub(super) fn open(root: &Path) -> io::Result<Self> {
+    /// Opens `root` and removes what no row refers to: what was being received, or removed, when an
+    /// earlier process ended.
+    pub(super) fn open(root: &Path, known: &BTreeSet<String>) -> io::Result<Self> {
         let files = Self {
             root: root.to_owned(),
         };
-        // What an earlier process had not finished was never acknowledged.
         match std::fs::remove_dir_all(files.unfinished()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
         std::fs::create_dir_all(files.unfinished())?;
+        for folder in std::fs::read_dir(root)? {
+            let folder = folder?.path();
+            if folder == files.unfinished() || !folder.is_dir() {
+                continue;
+            }
+            for file in std::fs::read_dir(folder)? {
+                let file = file?;
+                if !known.contains(file.file_name().to_string_lossy().as_ref()) {
+                    std::fs::remove_file(file.path())?;
+                }
+            }
+        }
         Ok(files)
     }
 
@@ -143,8 +157,20 @@ impl Files {
         }))
     }
 
+    /// Keeps bytes of `blob`, from `start` and `length` of them, once more under `id`.
+    pub(super) async fn copy(
+        &self,
+        id: &str,
+        blob: &Blob,
+        start: u64,
+        length: u64,
+    ) -> Result<Received, ReceiveError> {
+        let body = self.read(blob, start, length).await?;
+        self.receive(id, Some(body), hasher([])).await
+    }
+
     /// Removes bytes that nothing refers to.
-    pub(super) async fn forget(&self, ids: Vec<String>) {
+    pub(crate) async fn forget(&self, ids: Vec<String>) {
         for id in ids {
             if let Err(error) = tokio::fs::remove_file(self.path(&id)).await {
                 tracing::warn!(%error, id, "an object's bytes could not be removed");

@@ -11,9 +11,11 @@
 
 mod bucket;
 mod bytes;
+mod front;
 mod object;
 mod upload;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,23 +28,43 @@ use s3s::host::{S3Host, VirtualHost};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
-use self::bytes::Files;
+pub(crate) use self::bytes::Files;
 
 type Answer<T> = S3Result<S3Response<T>>;
 
-/// Makes the service that answers S3 requests, keeping bytes under `<data>/objects`.
+/// Makes the service that answers S3 requests, and where it keeps bytes: under `<data>/objects`.
 ///
 /// # Errors
 /// If that folder cannot be made.
-pub fn service(engine: &Arc<Engine>, data: &Path) -> std::io::Result<S3Service> {
+pub(crate) fn service(engine: &Arc<Engine>, data: &Path) -> std::io::Result<(S3Service, Files)> {
+    let known = engine.read(|region, _| blobs(region));
+    let files = Files::open(&data.join("objects"), &known)?;
     let store = Store {
         engine: Arc::clone(engine),
-        files: Files::open(&data.join("objects"))?,
+        files: files.clone(),
     };
     let mut builder = S3ServiceBuilder::new(store);
     builder.set_auth(Keys(Arc::clone(engine)));
     builder.set_host(Hosts);
-    Ok(builder.build())
+    Ok((builder.build(), files))
+}
+
+/// The names of all bytes that rows refer to.
+pub(crate) fn blobs(region: &Region) -> BTreeSet<String> {
+    let whole = region
+        .s3
+        .versions
+        .values()
+        .filter_map(|one| one.blob.as_ref());
+    let parts = region
+        .s3
+        .uploads
+        .values()
+        .flat_map(|one| one.parts.values());
+    whole
+        .chain(parts.map(|part| &part.blob))
+        .map(|blob| blob.id.clone())
+        .collect()
 }
 
 struct Store {
@@ -216,6 +238,7 @@ operations! {
     delete_object_tagging(DeleteObjectTaggingInput) -> DeleteObjectTaggingOutput;
     create_multipart_upload(CreateMultipartUploadInput) -> CreateMultipartUploadOutput;
     upload_part(UploadPartInput) -> UploadPartOutput;
+    upload_part_copy(UploadPartCopyInput) -> UploadPartCopyOutput;
     complete_multipart_upload(CompleteMultipartUploadInput) -> CompleteMultipartUploadOutput;
     abort_multipart_upload(AbortMultipartUploadInput) -> AbortMultipartUploadOutput;
     list_parts(ListPartsInput) -> ListPartsOutput;

@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 
 use md5::{Digest, Md5};
+use region::services::s3::list::{self, Asked};
 use region::services::s3::{self, Blob, Part as PartRow, Upload, Version};
 use s3s::dto::*;
 use s3s::{S3Response, S3Result, s3_error};
 
 use super::bytes::{checksums, hasher};
-use super::object::{condition, received_badly, tags_of_header};
-use super::{Answer, Store, disk, timestamp};
+use super::object::{Spelling, condition, delimiter, most, received_badly, tags_of_header};
+use super::{Answer, Store, disk, owner, timestamp};
 
 /// Every part but the last has at least this many bytes.
 const LEAST_PART: u64 = 5 << 20;
@@ -93,15 +94,7 @@ impl Store {
     }
 
     pub(super) async fn upload_part(&self, input: UploadPartInput) -> Answer<UploadPartOutput> {
-        let number = u32::try_from(input.part_number)
-            .ok()
-            .filter(|number| (1..=10_000).contains(number))
-            .ok_or_else(|| {
-                s3_error!(
-                    InvalidArgument,
-                    "Part number must be an integer between 1 and 10000, inclusive"
-                )
-            })?;
+        let number = part_number(input.part_number)?;
         self.upload(&input.bucket, &input.key, &input.upload_id)?;
         let given: Vec<(&str, Option<&String>)> = vec![
             ("CRC32", input.checksum_crc32.as_ref()),
@@ -134,30 +127,8 @@ impl Store {
             return Err(s3_error!(BadDigest));
         }
         let etag = received.blob.etag.clone();
-        let upload_id = input.upload_id;
-        let blob = received.blob.clone();
-        let written = self
-            .write(move |region, context| {
-                let upload = region
-                    .s3
-                    .uploads
-                    .get_mut(&upload_id)
-                    .ok_or_else(s3::no_such_upload)?;
-                let part = PartRow {
-                    blob,
-                    last_modified: context.now,
-                    checksums: computed,
-                };
-                Ok(upload.parts.insert(number, part).map(|old| old.blob.id))
-            })
-            .await;
-        match written {
-            Ok(old) => self.files.forget(old.into_iter().collect()).await,
-            Err(error) => {
-                self.files.forget(vec![received.blob.id]).await;
-                return Err(error);
-            }
-        }
+        self.add_part(input.upload_id, number, received.blob, computed)
+            .await?;
         Ok(S3Response::new(UploadPartOutput {
             checksum_crc32: received.checksum.checksum_crc32,
             checksum_crc32c: received.checksum.checksum_crc32c,
@@ -167,6 +138,78 @@ impl Store {
             e_tag: Some(ETag::Strong(etag)),
             ..Default::default()
         }))
+    }
+
+    pub(super) async fn upload_part_copy(
+        &self,
+        input: UploadPartCopyInput,
+    ) -> Answer<UploadPartCopyOutput> {
+        let number = part_number(input.part_number)?;
+        self.upload(&input.bucket, &input.key, &input.upload_id)?;
+        let (source, blob) = self.copied(
+            &input.copy_source,
+            input.copy_source_if_match.as_ref(),
+            input.copy_source_if_none_match.as_ref(),
+            input.copy_source_if_modified_since.as_ref(),
+            input.copy_source_if_unmodified_since.as_ref(),
+        )?;
+        let range = match input.copy_source_range.as_deref() {
+            None => 0..blob.size,
+            Some(text) => range(text, blob.size)?,
+        };
+        let received = self
+            .files
+            .copy(&self.id(), &blob, range.start, range.end - range.start)
+            .await
+            .map_err(received_badly)?;
+        let etag = received.blob.etag.clone();
+        self.add_part(input.upload_id, number, received.blob, BTreeMap::new())
+            .await?;
+        Ok(S3Response::new(UploadPartCopyOutput {
+            copy_part_result: Some(CopyPartResult {
+                e_tag: Some(ETag::Strong(etag)),
+                last_modified: Some(self.engine.read(|_, context| timestamp(context.now))),
+                ..Default::default()
+            }),
+            copy_source_version_id: self.shown_version(&source.0, &source.1)?,
+            ..Default::default()
+        }))
+    }
+
+    /// Makes bytes that are kept already a part of an upload, in place of what the part was.
+    async fn add_part(
+        &self,
+        upload: String,
+        number: u32,
+        blob: Blob,
+        checksums: BTreeMap<String, String>,
+    ) -> S3Result<()> {
+        let id = blob.id.clone();
+        let written = self
+            .write(move |region, context| {
+                let upload = region
+                    .s3
+                    .uploads
+                    .get_mut(&upload)
+                    .ok_or_else(s3::no_such_upload)?;
+                let part = PartRow {
+                    blob,
+                    last_modified: context.now,
+                    checksums,
+                };
+                Ok(upload.parts.insert(number, part).map(|old| old.blob.id))
+            })
+            .await;
+        match written {
+            Ok(old) => {
+                self.files.forget(old.into_iter().collect()).await;
+                Ok(())
+            }
+            Err(error) => {
+                self.files.forget(vec![id]).await;
+                Err(error)
+            }
+        }
     }
 
     pub(super) async fn complete_multipart_upload(
@@ -289,32 +332,37 @@ impl Store {
         let upload = self.upload(&input.bucket, &input.key, &input.upload_id)?;
         let after = input
             .part_number_marker
-            .as_ref()
-            .and_then(|marker| marker.to_string().parse::<u32>().ok())
+            .and_then(|marker| u32::try_from(marker).ok())
             .unwrap_or_default();
-        let most = usize::try_from(input.max_parts.unwrap_or(1000))
-            .unwrap_or(1000)
-            .min(1000);
-        let rest: Vec<_> = upload.parts.range(after.saturating_add(1)..).collect();
-        let truncated = rest.len() > most;
-        let parts = rest
-            .into_iter()
+        let most = most(input.max_parts, "max-parts")?;
+        let mut rest = upload.parts.range(after.saturating_add(1)..).peekable();
+        let parts: Vec<Part> = rest
+            .by_ref()
             .take(most)
             .map(|(number, row)| Part {
                 e_tag: Some(ETag::Strong(row.blob.etag.clone())),
                 last_modified: Some(timestamp(row.last_modified)),
                 part_number: i32::try_from(*number).ok(),
                 size: i64::try_from(row.blob.size).ok(),
-                ..Default::default()
+                checksum_crc32: row.checksums.get("CRC32").cloned(),
+                checksum_crc32c: row.checksums.get("CRC32C").cloned(),
+                checksum_crc64nvme: row.checksums.get("CRC64NVME").cloned(),
+                checksum_sha1: row.checksums.get("SHA1").cloned(),
+                checksum_sha256: row.checksums.get("SHA256").cloned(),
             })
             .collect();
+        let last = parts.last().and_then(|part| part.part_number);
         Ok(S3Response::new(ListPartsOutput {
             bucket: Some(input.bucket),
             key: Some(input.key),
             upload_id: Some(input.upload_id),
-            is_truncated: Some(truncated),
+            is_truncated: Some(last.is_some() && rest.peek().is_some()),
             max_parts: i32::try_from(most).ok(),
+            part_number_marker: i32::try_from(after).ok(),
+            next_part_number_marker: Some(last.unwrap_or_default()),
+            owner: Some(self.engine.read(|_, context| owner(context))),
             parts: Some(parts),
+            storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
             ..Default::default()
         }))
     }
@@ -323,33 +371,49 @@ impl Store {
         &self,
         input: ListMultipartUploadsInput,
     ) -> Answer<ListMultipartUploadsOutput> {
-        let uploads = self.look(|region, _| {
-            s3::bucket(region, &input.bucket)?;
-            Ok(region
-                .s3
-                .uploads
+        let spelling = Spelling::new(input.encoding_type);
+        let most = most(input.max_uploads, "max-uploads")?;
+        let asked = Asked {
+            prefix: input.prefix.as_deref().unwrap_or_default(),
+            delimiter: delimiter(input.delimiter.as_ref()),
+            after: input.key_marker.as_deref().filter(|one| !one.is_empty()),
+            most,
+        };
+        let marker = input
+            .upload_id_marker
+            .as_deref()
+            .filter(|one| !one.is_empty());
+        let (uploads, folders, next) = self.look(|region, context| {
+            let page = list::uploads(region, &input.bucket, &asked, marker)?;
+            let uploads: Vec<MultipartUpload> = page
+                .items
                 .iter()
-                .filter(|(_, upload)| {
-                    upload.bucket == input.bucket
-                        && input
-                            .prefix
-                            .as_deref()
-                            .is_none_or(|prefix| upload.key.starts_with(prefix))
-                })
-                .map(|(id, upload)| MultipartUpload {
-                    initiated: Some(timestamp(upload.started_at)),
-                    key: Some(upload.key.clone()),
-                    upload_id: Some(id.clone()),
+                .map(|one| MultipartUpload {
+                    initiated: Some(timestamp(one.upload.started_at)),
+                    key: Some(spelling.of(&one.upload.key)),
+                    owner: Some(owner(context)),
+                    storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
+                    upload_id: Some(one.id.to_owned()),
                     ..Default::default()
                 })
-                .collect::<Vec<_>>())
+                .collect();
+            Ok((uploads, page.folders, page.next))
         })?;
+        let (next_key_marker, next_upload_id_marker) = spelling.next(next);
         Ok(S3Response::new(ListMultipartUploadsOutput {
             bucket: Some(input.bucket),
-            is_truncated: Some(false),
-            prefix: input.prefix,
+            common_prefixes: Some(spelling.folders(folders)),
+            delimiter: input.delimiter.map(|one| spelling.of(&one)),
+            is_truncated: Some(next_key_marker.is_some()),
+            key_marker: Some(spelling.of(input.key_marker.as_deref().unwrap_or_default())),
+            max_uploads: i32::try_from(most).ok(),
+            next_key_marker,
+            next_upload_id_marker,
+            prefix: Some(spelling.of(input.prefix.as_deref().unwrap_or_default())),
+            upload_id_marker: Some(input.upload_id_marker.unwrap_or_default()),
             uploads: Some(uploads),
-            ..Default::default()
+            encoding_type: spelling.told,
+            request_charged: None,
         }))
     }
 
@@ -374,4 +438,35 @@ fn joined_etag(parts: &[Blob]) -> String {
         md5.update(hex::decode(&part.etag).unwrap_or_default());
     }
     format!("{}-{}", hex::encode(md5.finalize()), parts.len())
+}
+
+fn part_number(given: i32) -> S3Result<u32> {
+    u32::try_from(given)
+        .ok()
+        .filter(|number| (1..=10_000).contains(number))
+        .ok_or_else(|| {
+            s3_error!(
+                InvalidArgument,
+                "Part number must be an integer between 1 and 10000, inclusive"
+            )
+        })
+}
+
+/// `bytes=first-last`, both of which have to be there.
+fn range(text: &str, size: u64) -> S3Result<std::ops::Range<u64>> {
+    let ends = text
+        .strip_prefix("bytes=")
+        .and_then(|ends| ends.split_once('-'))
+        .and_then(|(first, last)| Some((first.parse::<u64>().ok()?, last.parse::<u64>().ok()?)));
+    match ends {
+        Some((first, last)) if first <= last && last < size => Ok(first..last + 1),
+        Some((first, last)) if first <= last => Err(s3_error!(
+            InvalidArgument,
+            "Range specified is not valid for source object of size: {size}"
+        )),
+        _ => Err(s3_error!(
+            InvalidArgument,
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy"
+        )),
+    }
 }

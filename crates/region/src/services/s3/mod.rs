@@ -1,6 +1,7 @@
 //! Buckets and what is known of their objects. The bytes themselves are bulk and live with the
 //! gateway, which also speaks S3's protocol; here is every rule that decides.
 
+pub mod list;
 mod object;
 mod state;
 
@@ -14,13 +15,25 @@ pub use object::{
 };
 pub use state::{Blob, Bucket, Part, State, Upload, Version, VersionKey, Versioning};
 
+/// Under which a bucket's object ownership is kept, as text.
+pub const OWNERSHIP: &str = "ownershipControls";
+/// Under which it is kept how far a bucket is closed to the public.
+pub const PUBLIC_ACCESS: &str = "publicAccessBlock";
+
 pub(crate) const SERVICE: Service = Service::new("s3", |_| None);
 
-/// Makes a bucket.
+/// Makes a bucket. As every new one it is closed to the public and has no access control lists
+/// unless its ownership is chosen.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/create-bucket-faq.html>
 ///
 /// # Errors
 /// `InvalidBucketName`, or `BucketAlreadyOwnedByYou` (409) when it is there.
-pub fn create_bucket(region: &mut Region, context: &Context, name: &str) -> Result<(), Error> {
+pub fn create_bucket(
+    region: &mut Region,
+    context: &Context,
+    name: &str,
+    ownership: Option<String>,
+) -> Result<(), Error> {
     check_bucket_name(name)?;
     if region.s3.buckets.contains(name) {
         return Err(Error::new(
@@ -29,14 +42,29 @@ pub fn create_bucket(region: &mut Region, context: &Context, name: &str) -> Resu
             "Your previous request to create the named bucket succeeded and you already own it.",
         ));
     }
+    let ownership = ownership.unwrap_or_else(|| "BucketOwnerEnforced".to_owned());
+    let configurations = [
+        (OWNERSHIP, ownership.into()),
+        (
+            PUBLIC_ACCESS,
+            serde_json::json!({
+                "block_public_acls": true,
+                "block_public_policy": true,
+                "ignore_public_acls": true,
+                "restrict_public_buckets": true,
+            }),
+        ),
+    ];
     region.s3.buckets.insert(
         name.to_owned(),
         Bucket {
             name: name.to_owned(),
             created_at: context.now,
             versioning: None,
-            object_ownership: "BucketOwnerEnforced".to_owned(),
-            configurations: std::collections::BTreeMap::new(),
+            configurations: configurations
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
         },
     );
     Ok(())

@@ -20,7 +20,6 @@ pub struct Bucket {
     pub created_at: Timestamp,
     /// `None`: never switched on.
     pub versioning: Option<Versioning>,
-    pub object_ownership: String,
     /// What was put under each sub-resource, by its name (`policy`, `encryption`, …), in the
     /// shape of its API.
     pub configurations: BTreeMap<String, serde_json::Value>,

@@ -56,7 +56,7 @@ fn names_follow_the_rules() {
 #[test]
 fn a_lock_is_taken_once() {
     with_region(|region, context| {
-        create_bucket(region, context, "state").expect("a bucket");
+        create_bucket(region, context, "state", None).expect("a bucket");
         let absent = Condition {
             if_absent: true,
             if_match: None,
@@ -110,7 +110,7 @@ fn a_lock_is_taken_once() {
 #[test]
 fn versions_stay_until_they_are_named() {
     with_region(|region, context| {
-        create_bucket(region, context, "data").expect("a bucket");
+        create_bucket(region, context, "data", None).expect("a bucket");
         let none = Condition::default();
         put_object(region, context, "data", "k", object("0"), &none).expect("the null version");
         bucket_mut(region, "data").expect("it is there").versioning = Some(Versioning::Enabled);
@@ -156,7 +156,7 @@ proptest! {
     #[test]
     fn no_blob_is_lost_or_named_twice(steps in proptest::collection::vec((0u8..4, 0u8..2), 1..40)) {
         with_region(|region, context| {
-            create_bucket(region, context, "data").expect("a bucket");
+            create_bucket(region, context, "data", None).expect("a bucket");
             let mut put = Vec::new();
             let mut orphans = Vec::new();
             for (index, (step, key)) in steps.into_iter().enumerate() {
@@ -194,4 +194,135 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+/// A bucket in which each key was written as often as said, and deleted where said.
+fn filled(region: &mut Region, context: &Context, keys: &[(String, u8, bool)]) {
+    create_bucket(region, context, "data", None).expect("a bucket");
+    bucket_mut(region, "data").expect("there").versioning = Some(Versioning::Enabled);
+    for (key, times, deleted) in keys {
+        for _ in 0..*times {
+            put_object(
+                region,
+                context,
+                "data",
+                key,
+                object("b"),
+                &Condition::default(),
+            )
+            .expect("written");
+        }
+        if *deleted {
+            delete_object(region, context, "data", key, None).expect("hidden");
+        }
+    }
+}
+
+/// Every name of a listing, page after page, with what tells two of one key apart.
+fn walk<T>(
+    asked: &list::Asked,
+    page: impl Fn(&list::Asked, Option<&str>) -> list::Page<T>,
+    name: impl Fn(&T) -> (String, String),
+) -> Vec<(String, String)> {
+    let mut seen = Vec::new();
+    let (mut after, mut id): (Option<String>, Option<String>) = (None, None);
+    loop {
+        let asked = list::Asked {
+            after: after.as_deref(),
+            ..*asked
+        };
+        let piece = page(&asked, id.as_deref());
+        assert!(piece.items.len() + piece.folders.len() <= asked.most);
+        seen.extend(piece.items.iter().map(&name));
+        seen.extend(piece.folders.into_iter().map(|name| (name, String::new())));
+        let Some(next) = piece.next else {
+            seen.sort();
+            return seen;
+        };
+        (after, id) = (Some(next.name), next.id);
+    }
+}
+
+proptest! {
+    #[test]
+    fn pages_hold_everything_once_and_folders_what_they_should(
+        keys in proptest::collection::btree_map("[ab/]{1,4}", (1u8..3, any::<bool>()), 0..12),
+        prefix in prop_oneof![Just(""), Just("a"), Just("a/"), Just("/")],
+        folders in any::<bool>(),
+        most in 1usize..5,
+    ) {
+        let keys: Vec<(String, u8, bool)> =
+            keys.into_iter().map(|(key, (times, deleted))| (key, times, deleted)).collect();
+        let delimiter = folders.then_some("/");
+        let folder = |key: &str| {
+            let rest = &key[prefix.len()..];
+            delimiter.and_then(|one| rest.find(one)).map(|at| key[..=prefix.len() + at].to_owned())
+        };
+        let asked = list::Asked { prefix, delimiter, after: None, most };
+        with_region(|region, context| {
+            filled(region, context, &keys);
+            let objects = walk(
+                &asked,
+                |asked, _| list::objects(region, "data", asked).expect("there"),
+                |one| (one.key.to_owned(), String::new()),
+            );
+            let mut wanted: Vec<(String, String)> = keys
+                .iter()
+                .filter(|(key, _, deleted)| key.starts_with(prefix) && !deleted)
+                .map(|(key, ..)| (folder(key).unwrap_or_else(|| key.clone()), String::new()))
+                .collect();
+            wanted.sort();
+            wanted.dedup();
+            prop_assert_eq!(objects, wanted);
+
+            let versions = walk(
+                &asked,
+                |asked, id| list::versions(region, "data", asked, id).expect("there"),
+                |one| (one.key.to_owned(), one.version.version_id.clone()),
+            );
+            let whole = list::Asked { most: 1000, ..asked };
+            let all = list::versions(region, "data", &whole, None).expect("there");
+            let mut wanted: Vec<(String, String)> = all
+                .items
+                .iter()
+                .map(|one| (one.key.to_owned(), one.version.version_id.clone()))
+                .chain(all.folders.iter().map(|name| (name.clone(), String::new())))
+                .collect();
+            wanted.sort();
+            prop_assert_eq!(&versions, &wanted);
+            wanted.dedup();
+            prop_assert_eq!(versions.len(), wanted.len(), "something was shown twice");
+            let shown: usize = keys
+                .iter()
+                .filter(|(key, ..)| key.starts_with(prefix) && folder(key).is_none())
+                .map(|(_, times, deleted)| usize::from(*times) + usize::from(*deleted))
+                .sum();
+            prop_assert_eq!(all.items.len(), shown);
+            Ok(())
+        })?;
+    }
+}
+
+#[test]
+fn the_newest_version_comes_first_and_is_the_latest() {
+    with_region(|region, context| {
+        filled(region, context, &[("k".to_owned(), 2, true)]);
+        let page = list::versions(
+            region,
+            "data",
+            &list::Asked {
+                most: 10,
+                ..list::Asked::default()
+            },
+            None,
+        )
+        .expect("there");
+        let seen: Vec<(bool, bool)> = page
+            .items
+            .iter()
+            .map(|one| (one.version.blob.is_some(), one.latest))
+            .collect();
+        assert_eq!(seen, [(false, true), (true, false), (true, false)]);
+        assert!(page.next.is_none());
+    });
 }
