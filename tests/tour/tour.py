@@ -91,10 +91,15 @@ class Region:
     def __init__(self, server):
         self.url = server.url
 
-    def ask(self, method, path):
-        request = urllib.request.Request(f"{self.url}/_terrella/{path}", method=method)
+    def ask(self, method, path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}/_terrella/{path}", method=method, data=data)
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
+
+    def clock(self, **change):
+        """The region's time, after a change of it if one is given: `rate`, `jump_seconds` or `jump_to`."""
+        return self.ask("POST", "clock", change) if change else self.ask("GET", "clock")
 
     def reset(self):
         assert self.ask("POST", "reset") == {"status": "empty"}

@@ -6,21 +6,29 @@
 mod clock;
 mod logs;
 mod store;
+#[cfg(test)]
+mod time_tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use region::services::logs::stream;
 use region::{Caller, Context, Error, Handler, Region, Settings, Value};
 use tokio::sync::{Notify, watch};
 use world::event::LogBatch;
 use world::{Action, Event, World};
 
-pub use clock::Clock;
+pub use clock::{Clock, ClockError, MOST_JUMP, MOST_RATE};
 pub use logs::LogEvent;
-pub use store::{Store, StoreError};
+use store::{Store, Time};
+
+pub use store::StoreError;
+
+/// The most instants that are stopped at on the way to a later time. What is due beyond them is
+/// done at the end, all at once, so that no leap takes for ever.
+const MOST_STOPS: usize = 10_000;
 
 /// How often old log events are removed.
 const LOGS_AGE: SignedDuration = SignedDuration::from_hours(1);
@@ -32,6 +40,8 @@ pub struct Engine {
     settings: Settings,
     store: Store,
     clock: Clock,
+    /// Held while the clock is changed: one change at a time.
+    changing_clock: Mutex<()>,
     /// Something was changed: what should exist may differ, and so may the next deadline.
     changed: Notify,
     /// Told once what should exist has changed; see [`Self::world_changed`].
@@ -49,11 +59,20 @@ impl Engine {
         let store = Store::open(data)?;
         let mut region = Region::empty(settings.clone());
         let rows = store.load(&mut region)?;
+        let time = store.load_time()?;
+        let clock = Clock::open(
+            time.as_ref()
+                .map(|one| one.clock.clone())
+                .unwrap_or_default(),
+        );
+        // What was due while nothing ran is still due: it is done at its own instants.
+        region.settled_at = time.map_or_else(|| clock.now(), |one| one.settled_at);
         let engine = Self {
             region: RwLock::new(region),
             settings,
             store,
-            clock: Clock::real(),
+            clock,
+            changing_clock: Mutex::new(()),
             changed: Notify::new(),
             world_changed: Notify::new(),
             commits: watch::Sender::new(0),
@@ -123,8 +142,9 @@ impl Engine {
     /// # Errors
     /// If it could not be made durable; the region is then as before.
     pub fn observe(&self, event: &Event) -> Result<(), StoreError> {
+        let event = self.clock.localized(event.clone());
         self.change(Caller::Service { principal: "world" }, |region, context| {
-            region.observe(context, event);
+            region.observe(context, &event);
         })
     }
 
@@ -141,7 +161,11 @@ impl Engine {
     /// # Errors
     /// If it could not be made durable.
     pub fn keep_log(&self, batch: &LogBatch) -> Result<(), StoreError> {
-        logs::put_batch(&self.store, batch, self.clock.now()).map(|_| ())
+        let now = self.clock.now();
+        match self.clock.localized(Event::Log(batch.clone())) {
+            Event::Log(batch) => logs::put_batch(&self.store, &batch, now).map(|_| ()),
+            _ => Ok(()),
+        }
     }
 
     /// Adds events to a stream, in the order given; they are on disk when this returns.
@@ -221,9 +245,9 @@ impl Engine {
                 if age {
                     engine.age_logs()?;
                 }
-                engine.change(Caller::Service { principal: "time" }, |region, context| {
-                    region.settle(context);
-                })
+                // Read before the steps, which take time themselves.
+                let now = engine.clock.now();
+                engine.step_to(now, |_| {}).map(|_| ())
             })
             .await;
             match done {
@@ -237,8 +261,87 @@ impl Engine {
         }
     }
 
+    /// Lets time run at a multiple of real time.
+    ///
+    /// # Errors
+    /// If the rate is out of bounds, or could not be made durable.
+    pub fn set_rate(&self, rate: u32) -> Result<(), TimeError> {
+        let _alone = self.clock_alone();
+        self.clock.set_rate(rate)?;
+        let region = self.lock_write();
+        self.keep_time(&region)?;
+        Ok(())
+    }
+
+    /// Moves the region's time ahead. Everything that becomes due on the way is done in its order,
+    /// each at its own instant, as if the time had passed; what the machine runs does not age with
+    /// it. Says how many instants were stopped at. Calls go on being answered meanwhile.
+    ///
+    /// # Errors
+    /// If it is no way ahead or too far, or could not be made durable: then time stands at the last
+    /// instant that was.
+    pub fn jump(&self, to: Timestamp) -> Result<usize, TimeError> {
+        let _alone = self.clock_alone();
+        let ahead = to.duration_since(self.clock.now());
+        if ahead <= SignedDuration::ZERO || ahead > MOST_JUMP {
+            return Err(ClockError::Jump.into());
+        }
+        let stepped = self.step_to(to, |instant| self.clock.hold(instant));
+        match stepped {
+            Ok(stops) => {
+                self.clock.land(to);
+                let region = self.lock_write();
+                self.keep_time(&region)?;
+                self.changed.notify_one();
+                Ok(stops)
+            }
+            Err(error) => {
+                self.clock.land(self.clock.now());
+                Err(error.into())
+            }
+        }
+    }
+
+    fn clock_alone(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.changing_clock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does what is due until `to`, each at its own instant, and then all that is due at `to`. Says
+    /// how many instants were stopped at. `arrive` is told each before anything is done at it.
+    fn step_to(&self, to: Timestamp, arrive: impl Fn(Timestamp)) -> Result<usize, StoreError> {
+        let mut stops = 0;
+        while stops < MOST_STOPS {
+            let next = self.lock_read().deadline().filter(|at| *at < to);
+            let Some(at) = next else { break };
+            arrive(at);
+            self.settle_at(at)?;
+            stops += 1;
+        }
+        if stops == MOST_STOPS {
+            tracing::warn!(%to, "so much is due until then that the rest is done at once");
+        }
+        arrive(to);
+        self.settle_at(to)?;
+        Ok(stops + 1)
+    }
+
+    /// Does what is due at an instant, unless somebody came to a later one meanwhile.
+    fn settle_at(&self, at: Timestamp) -> Result<(), StoreError> {
+        let mut context = self.context(Caller::Service { principal: "time" });
+        context.now = at;
+        self.change_in(&context, |region, context| {
+            if region.settled_at < context.now {
+                region.settle(context);
+            }
+        })
+    }
+
     fn context(&self, caller: Caller) -> Context<'_> {
-        Context::new(&self.settings, self.clock.now(), caller, seed())
+        let mut context = Context::new(&self.settings, self.clock.now(), caller, seed());
+        context.wall = self.clock.wall();
+        context
     }
 
     fn lock_read(&self) -> RwLockReadGuard<'_, Region> {
@@ -281,13 +384,33 @@ impl Engine {
         change: impl FnOnce(&mut Region, &Context),
     ) -> Result<(), StoreError> {
         let context = self.context(caller);
+        self.change_in(&context, change)
+    }
+
+    fn change_in(
+        &self,
+        context: &Context,
+        change: impl FnOnce(&mut Region, &Context),
+    ) -> Result<(), StoreError> {
         let mut region = self.lock_write();
-        let done = catch_unwind(AssertUnwindSafe(|| change(&mut region, &context)));
+        let done = catch_unwind(AssertUnwindSafe(|| change(&mut region, context)));
         if done.is_err() {
             region.rollback();
             return Err(StoreError::Panicked);
         }
         self.keep(&mut region)
+    }
+
+    fn time(&self, region: &Region) -> Time {
+        Time {
+            clock: self.clock.kept(),
+            settled_at: region.settled_at,
+        }
+    }
+
+    /// Makes durable how the clock was changed.
+    fn keep_time(&self, region: &Region) -> Result<(), StoreError> {
+        self.store.write(&[], &self.time(region))
     }
 
     /// Makes what was changed durable, or undoes it.
@@ -297,7 +420,7 @@ impl Engine {
             region.commit();
             return Ok(());
         }
-        match self.store.write(&changes) {
+        match self.store.write(&changes, &self.time(region)) {
             Ok(()) => {
                 region.commit();
                 self.changed.notify_one();
@@ -311,6 +434,15 @@ impl Engine {
             }
         }
     }
+}
+
+/// Why time was not moved.
+#[derive(Debug, thiserror::Error)]
+pub enum TimeError {
+    #[error(transparent)]
+    Clock(#[from] ClockError),
+    #[error("the time could not be kept")]
+    Store(#[from] StoreError),
 }
 
 /// Turns a panic, which is a defect of ours, into an answer.

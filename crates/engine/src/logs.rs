@@ -272,7 +272,7 @@ mod tests {
             key: "g\u{1f}a".to_owned(),
             row: None,
         };
-        store.write(&[row]).expect("forgotten");
+        store.write(&[row], &crate::Time::new()).expect("forgotten");
         assert!(messages("a", 0).is_empty());
         assert_eq!(messages("b", 0), ["x"]);
     }

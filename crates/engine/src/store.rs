@@ -11,14 +11,39 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
+use jiff::Timestamp;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use region::Region;
 use region::services::logs::stream;
 use region::table::{Change, LoadError};
+use serde::{Deserialize, Serialize};
 
+use crate::clock::Kept;
 use crate::logs;
 
 const ROWS: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("rows");
+/// One row: how the clock was changed, and until when everything that was due is done. Every
+/// transaction writes it anew, so it is never in doubt for long.
+const TIME: TableDefinition<(), &[u8]> = TableDefinition::new("time");
+
+/// What is kept of time, beside the rows that it moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Time {
+    pub(crate) clock: Kept,
+    /// When the region last came to rest with something changed.
+    pub(crate) settled_at: Timestamp,
+}
+
+#[cfg(test)]
+impl Time {
+    /// Of a region in which nothing has happened.
+    pub(crate) fn new() -> Self {
+        Self {
+            clock: Kept::default(),
+            settled_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+}
 
 /// Memory the database may use for pages it has read; the rows themselves live in the region.
 const CACHE_BYTES: usize = 4 << 20;
@@ -53,6 +78,8 @@ pub enum StoreError {
         "the store holds a row that this Terrella cannot read: use the one that wrote it, or begin anew (`terrella destroy`)"
     )]
     Row(#[from] LoadError),
+    #[error("what the store holds of the clock cannot be read")]
+    Time(#[source] serde_json::Error),
     #[error("a defect was met; nothing was changed")]
     Panicked,
 }
@@ -83,7 +110,7 @@ impl StoreError {
 type Before = BTreeMap<(&'static str, String), Option<Vec<u8>>>;
 
 #[derive(Debug)]
-pub struct Store {
+pub(crate) struct Store {
     path: PathBuf,
     /// `None` while it could not be opened again.
     database: RwLock<Option<Database>>,
@@ -97,7 +124,7 @@ impl Store {
     ///
     /// # Errors
     /// If the folder or the file cannot be made, another process holds it, or it is damaged.
-    pub fn open(data: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn open(data: &Path) -> Result<Self, StoreError> {
         std::fs::create_dir_all(data).map_err(|source| StoreError::Folder {
             path: data.to_owned(),
             source,
@@ -148,7 +175,7 @@ impl Store {
     ///
     /// # Errors
     /// If the store cannot be read or a row is not one of this version's.
-    pub fn load(&self, region: &mut Region) -> Result<usize, StoreError> {
+    pub(crate) fn load(&self, region: &mut Region) -> Result<usize, StoreError> {
         self.with(|database| {
             let transaction = database.begin_read().map_err(read)?;
             let table = match transaction.open_table(ROWS) {
@@ -167,12 +194,27 @@ impl Store {
         })
     }
 
-    /// Writes rows, all or none; they are on disk when this returns. The events of a log stream
+    /// What is kept of time; `None` in a store that nothing was written to.
+    pub(crate) fn load_time(&self) -> Result<Option<Time>, StoreError> {
+        self.with(|database| {
+            let transaction = database.begin_read().map_err(read)?;
+            let table = match transaction.open_table(TIME) {
+                Ok(table) => table,
+                Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+                Err(error) => return Err(read(error)),
+            };
+            let row = table.get(()).map_err(read)?;
+            row.map(|row| serde_json::from_slice(row.value()).map_err(StoreError::Time))
+                .transpose()
+        })
+    }
+
+    /// Writes rows and the time with them, all or none; they are on disk when this returns. The events of a log stream
     /// go with its row.
     ///
     /// # Errors
     /// If they could not be written; then none is, at the latest when the next ones are.
-    pub fn write(&self, changes: &[Change]) -> Result<(), StoreError> {
+    pub(crate) fn write(&self, changes: &[Change], time: &Time) -> Result<(), StoreError> {
         let mut doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
         let mut before = Before::new();
         let written = self.with(|database| {
@@ -194,6 +236,11 @@ impl Store {
                     let old = put((change.table, change.key.as_str()), change.row.as_deref())?;
                     before.insert((change.table, change.key.clone()), old);
                 }
+            }
+            {
+                let mut table = transaction.open_table(TIME).map_err(write)?;
+                let row = serde_json::to_vec(time).expect("it holds only what JSON can hold");
+                table.insert((), row.as_slice()).map_err(write)?;
             }
             for (group, stream) in changes.iter().filter_map(stream::removed_by) {
                 logs::forget(&transaction, &group, &stream)?;
@@ -294,7 +341,9 @@ mod tests {
     fn after_an_error_of_the_disk_the_store_is_opened_again() {
         let data = tempfile::tempdir().expect("a folder");
         let store = Store::open(data.path()).expect("a store");
-        store.write(&[change("a", Some("1"))]).expect("written");
+        store
+            .write(&[change("a", Some("1"))], &Time::new())
+            .expect("written");
         let failed = store.with(|_| -> Result<(), StoreError> {
             Err(write(redb::Error::Io(
                 std::io::ErrorKind::StorageFull.into(),
@@ -305,7 +354,9 @@ mod tests {
             text.contains("because the disk is full: make room"),
             "{text}"
         );
-        store.write(&[change("b", Some("2"))]).expect("written");
+        store
+            .write(&[change("b", Some("2"))], &Time::new())
+            .expect("written");
         assert_eq!(
             rows(&store),
             [("a".into(), "1".into()), ("b".into(), "2".into())]
@@ -316,16 +367,23 @@ mod tests {
     fn what_may_have_been_written_is_undone_with_the_next_write() {
         let data = tempfile::tempdir().expect("a folder");
         let store = Store::open(data.path()).expect("a store");
-        store.write(&[change("a", Some("1"))]).expect("written");
+        store
+            .write(&[change("a", Some("1"))], &Time::new())
+            .expect("written");
         // As if the commit of these had failed after it had reached the disk.
         store
-            .write(&[change("a", Some("refused")), change("b", Some("refused"))])
+            .write(
+                &[change("a", Some("refused")), change("b", Some("refused"))],
+                &Time::new(),
+            )
             .expect("written");
         store.doubtful.lock().expect("it").extend([
             (("t", "a".to_owned()), Some(b"1".to_vec())),
             (("t", "b".to_owned()), None),
         ]);
-        store.write(&[change("c", Some("3"))]).expect("written");
+        store
+            .write(&[change("c", Some("3"))], &Time::new())
+            .expect("written");
         assert_eq!(
             rows(&store),
             [("a".into(), "1".into()), ("c".into(), "3".into())]

@@ -1,6 +1,8 @@
 //! `/_terrella/…`: what is asked about this region rather than of AWS. Only from the machine
 //! itself.
 
+mod clock;
+
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
@@ -12,7 +14,12 @@ use crate::server::Gateway;
 use crate::via::{Via, Way};
 
 impl Gateway {
-    pub(crate) async fn administer(&self, parts: &Parts, via: &Via) -> Response<Bytes> {
+    pub(crate) async fn administer(
+        &self,
+        parts: &Parts,
+        body: &[u8],
+        via: &Via,
+    ) -> Response<Bytes> {
         if via.via != Way::Host {
             return answer(
                 StatusCode::FORBIDDEN,
@@ -44,6 +51,10 @@ impl Gateway {
                 });
                 answer(StatusCode::OK, &status)
             }
+            (&Method::GET, "/_terrella/clock") => {
+                answer(StatusCode::OK, &clock::told(self.engine(), None))
+            }
+            (&Method::POST, "/_terrella/clock") => clock::change(self.engine(), body).await,
             (&Method::POST, "/_terrella/reset") => match self.reset().await {
                 Ok(()) => answer(StatusCode::OK, &json!({"status": "empty"})),
                 Err(error) => answer(
@@ -89,6 +100,12 @@ fn endpoints(region: &Region) -> serde_json::Value {
         })
         .collect();
     json!({"listeners": listeners, "databases": databases})
+}
+
+/// What is said of a request that could not be read.
+pub(crate) fn refusal(error: &wire::Error) -> Response<Bytes> {
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+    answer(status, &json!({"error": error.message}))
 }
 
 fn answer(status: StatusCode, body: &serde_json::Value) -> Response<Bytes> {

@@ -71,7 +71,7 @@ impl Gateway {
     }
 
     async fn credentials(&self, interface: &str, id: &str, given: &Given) -> Response<Bytes> {
-        let now = self.engine().clock().now();
+        let now = self.engine().clock().wall();
         {
             let given = given.0.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((until, body)) = given.get(id)

@@ -31,7 +31,7 @@ pub fn find(engine: &Engine, access_key: &str) -> Option<AccessKey> {
     }
     engine.read(|region, context| {
         access_key::find(region, access_key).map(|holder| AccessKey {
-            expired: holder.expires_at.is_some_and(|at| at <= context.now),
+            expired: holder.expires_at.is_some_and(|at| at <= context.wall),
             caller: holder.caller,
             secret: holder.secret,
             session_token: holder.session_token,

@@ -236,7 +236,10 @@ impl Gateway {
             return whole(self.answer_task(&parts, via, &self.0.given).await);
         }
         match target(&parts) {
-            Target::Admin => whole(self.administer(&parts, via).await),
+            Target::Admin => match self.collect(&parts, body).await {
+                Ok(bytes) => whole(self.administer(&parts, &bytes, via).await),
+                Err(error) => whole(crate::admin::refusal(&error)),
+            },
             Target::Notifications => whole(self.notify(&parts).await),
             Target::S3 => {
                 let body = Watched::new(body, self.0.patience.body);

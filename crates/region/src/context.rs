@@ -86,7 +86,11 @@ pub enum Caller {
 /// dice of its own.
 #[derive(Debug)]
 pub struct Context<'a> {
+    /// The region's time.
     pub now: Timestamp,
+    /// What the clocks of clients show. It differs from `now` once the region's time was moved, and
+    /// is for what clients hold against their own clocks: the end of a session or a password.
+    pub wall: Timestamp,
     pub settings: &'a Settings,
     pub caller: Caller,
     /// Also what the client sees as the request's id.
@@ -101,6 +105,7 @@ impl<'a> Context<'a> {
         let request_id = uuid(&mut random);
         Self {
             now,
+            wall: now,
             settings,
             caller,
             request_id,

@@ -127,8 +127,8 @@ fn keep_log(engine: &Engine, batch: &LogBatch) -> Result<()> {
         return Ok(());
     };
     let addition = stream::Addition {
-        first: first.at,
-        last: last.at,
+        first: engine.clock().at(first.at),
+        last: engine.clock().at(last.at),
         bytes: batch
             .lines
             .iter()

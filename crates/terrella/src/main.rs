@@ -1,5 +1,6 @@
 //! The command line: an AWS region on this machine.
 
+mod clock;
 mod drill;
 mod inbox;
 mod inspect;
@@ -73,6 +74,14 @@ enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Tell or move the region's time: `now`, `rate 60`, `jump 10h`, `jump-to 'mon 18:00'`.
+    Clock {
+        #[command(subcommand)]
+        change: clock::Change,
+        /// For scripts.
+        #[arg(long, global = true)]
+        json: bool,
+    },
     /// A part of the region that it starts by itself.
     #[command(hide = true, disable_help_flag = true)]
     Machine {
@@ -124,6 +133,7 @@ fn run(data: &Path, command: Command) -> Result<ExitCode> {
         Command::Env { json } => inspect::env(data, json)?,
         Command::Inbox(arguments) => inbox::run(data, &arguments)?,
         Command::Image(arguments) => pack::run(data, &arguments)?,
+        Command::Clock { change, json } => clock::run(data, &change, json)?,
         Command::Drill(arguments) => return drill::run(data, &arguments),
         Command::Exec(arguments) => return inspect::exec(data, arguments),
         Command::Down => remove::down(data)?,

@@ -155,7 +155,7 @@ impl Registry {
         let (user, password) = credentials(header).ok_or_else(refused)?;
         let found = if user == "AWS" {
             self.engine
-                .read(|region, context| token::caller(region, context.now, &password))
+                .read(|region, context| token::caller(region, context.wall, &password))
         } else if user == keys::ROOT_KEY {
             keys::find(&self.engine, &user)
                 .filter(|key| key.secret == password)

@@ -177,8 +177,9 @@ pub(super) fn named_blobs<'a>(rows: impl IntoIterator<Item = &'a Manifest>) -> B
 /// Removes passwords that have ended and images whose time is over.
 pub(super) fn reconcile(region: &mut Region, context: &Context) {
     let now = context.now;
-    if region.ecr.tokens.values().any(|one| one.expires_at <= now) {
-        region.ecr.tokens.retain(|_, one| one.expires_at > now);
+    let wall = context.wall;
+    if region.ecr.tokens.values().any(|one| one.expires_at <= wall) {
+        region.ecr.tokens.retain(|_, one| one.expires_at > wall);
     }
     let due: Vec<(String, String)> = region
         .ecr

@@ -39,7 +39,7 @@ pub(super) fn get_authorization_token(
         }
     };
     let password = STANDARD.encode(context.bytes::<96>());
-    let expires_at = context.now + LIFETIME;
+    let expires_at = context.wall + LIFETIME;
     region
         .ecr
         .tokens

@@ -73,7 +73,7 @@ pub(super) fn begin(
         ),
         of,
         // Answers carry whole seconds.
-        expires_at: whole_second(context.now + duration),
+        expires_at: whole_second(context.wall + duration),
         policies,
         tags,
     };

@@ -35,8 +35,8 @@ const REMEMBERED: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
 /// Forgets sessions that ended a while ago.
 fn reconcile(region: &mut Region, context: &Context) {
-    if deadline(region).is_some_and(|at| at <= context.now) {
-        let now = context.now;
+    if deadline(region).is_some_and(|at| at <= context.wall) {
+        let now = context.wall;
         region
             .sts
             .sessions
