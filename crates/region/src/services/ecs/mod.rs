@@ -5,15 +5,20 @@ mod desire;
 mod error;
 pub mod metadata;
 mod page;
+mod protection;
 mod reconcile;
+pub mod scaling;
 mod scheduler;
 mod service;
+mod service_deployment;
 mod setting;
 mod size;
 mod state;
 mod tags;
 mod task;
 mod task_definition;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use state::{Service as ServiceRow, State, Task, TaskState};
 
@@ -46,12 +51,16 @@ crate::operations! { wire::ecs::op;
     write DeleteService => service::delete_service,
     read DescribeServices => service::describe_services,
     read ListServices => service::list_services,
+    read ListServiceDeployments => service_deployment::list_service_deployments,
+    read DescribeServiceDeployments => service_deployment::describe_service_deployments,
+    read DescribeServiceRevisions => service_deployment::describe_service_revisions,
+    write StopServiceDeployment => service_deployment::stop_service_deployment,
     write RunTask => task::run_task,
     write StopTask => task::stop_task,
     read DescribeTasks => task::describe_tasks,
     read ListTasks => task::list_tasks,
-    write UpdateTaskProtection => task::update_task_protection,
-    read GetTaskProtection => task::get_task_protection,
+    write UpdateTaskProtection => protection::update_task_protection,
+    read GetTaskProtection => protection::get_task_protection,
     write TagResource => tags::tag_resource,
     write UntagResource => tags::untag_resource,
     read ListTagsForResource => tags::list_tags_for_resource,

@@ -20,6 +20,10 @@ crate::tables! { "ecs" {
     task_definitions: (String, u64) => TaskDefinition,
     /// By cluster name and service name.
     services: (String, String) => Service,
+    /// By service ARN and a number that grows with every deployment.
+    service_deployments: (String, u64) => ServiceDeployment,
+    /// By ARN.
+    service_revisions: String => ServiceRevision,
     /// By task id.
     tasks: String => Task,
     /// Account settings by name.
@@ -75,9 +79,20 @@ pub struct Service {
     pub deployments: Vec<Deployment>,
     /// The newest first, at most [`MOST_EVENTS`].
     pub events: Vec<ServiceEvent>,
-    /// Whether the last word was that it is steady, so that it is not said again.
+    /// Since when it is steady; `None` while it is not.
     pub steady_since: Option<Timestamp>,
+    /// When it last said that it is steady, which it repeats every now and then.
+    pub steady_told: Option<Timestamp>,
+    /// While tasks move between zones so that all have as many.
+    pub rebalancing: Option<Rebalancing>,
     pub tags: Tags,
+}
+
+/// A service whose zones have unequal numbers of tasks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rebalancing {
+    /// The task in the emptiest zone that has to become healthy before one in the fullest goes.
+    pub replacement: Option<String>,
 }
 
 /// The most events a service keeps. (botocore `Service.events`)
@@ -110,17 +125,24 @@ pub struct ServiceSettings {
 pub struct Deployment {
     /// `ecs-svc/` and nineteen digits.
     pub id: String,
+    /// The ARN of the service's revision that it brings.
+    pub revision: String,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub plan: DeploymentPlan,
     pub rollout: Rollout,
     pub rollout_reason: String,
-    /// Consecutive tasks that failed; back to zero once one runs.
+    /// Consecutive tasks that failed; back to zero once one is healthy.
     pub failed_tasks: u32,
-    /// Whether a task of it ever ran.
-    pub ran: bool,
+    /// Consecutive tasks that ended without ever running: they slow the start of others down.
+    pub unstarted: u32,
     /// No task is started before this instant, after some that could not start.
     pub not_before: Option<Timestamp>,
+    /// How many tasks it still has to keep up, once a newer one has taken its place.
+    pub keep: u32,
+    /// The digests that its images' tags had when its first task was made, by container: all of
+    /// its tasks run the same.
+    pub images: BTreeMap<String, String>,
 }
 
 /// What makes a new deployment when it changes.
@@ -154,6 +176,56 @@ pub enum Rollout {
     InProgress,
     Completed,
     Failed,
+}
+
+/// What a deployment came to, kept when the deployment itself is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceDeployment {
+    pub arn: String,
+    /// The service's ARN.
+    pub service: String,
+    pub cluster: String,
+    /// The deployment's id.
+    pub deployment: String,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub stopped_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    pub status: ServiceDeploymentStatus,
+    pub reason: Option<String>,
+    /// Revisions by ARN: what it came from, and what it brings.
+    pub source: Option<String>,
+    pub target: String,
+    pub rollback: Option<Rollback>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ServiceDeploymentStatus {
+    InProgress,
+    Successful,
+    Stopped,
+    RollbackInProgress,
+    RollbackSuccessful,
+    RollbackFailed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollback {
+    pub started_at: Timestamp,
+    pub reason: String,
+    pub revision: String,
+}
+
+/// What a service was to run at some time.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ServiceRevision {
+    pub arn: String,
+    /// The service's ARN.
+    pub service: String,
+    pub cluster: String,
+    pub created_at: Timestamp,
+    pub plan: DeploymentPlan,
+    pub images: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -204,8 +276,18 @@ pub struct Task {
     pub protected_until: Option<Timestamp>,
     /// The key under which it fetches its role's credentials.
     pub credentials_id: String,
-    /// Whether a failure of it was already counted for its deployment.
-    pub counted: bool,
+    /// What of it was already taken note of for its deployment.
+    pub noted: Noted,
+}
+
+/// What the scheduler has seen of a task, so that each is counted and told once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noted {
+    pub running: bool,
+    pub healthy: bool,
+    /// Its load balancer's checks find it unhealthy, and that was said.
+    pub unhealthy: bool,
+    pub ended: bool,
 }
 
 /// `lastStatus`, in order: a task only moves forward.

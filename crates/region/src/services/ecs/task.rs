@@ -7,7 +7,7 @@ use wire::ecs as api;
 use world::{TaskId, VpcId};
 
 use super::state::{
-    Container, DeploymentPlan, Network, Stop, TargetBinding, Task, TaskDefinition, TaskState,
+    Container, DeploymentPlan, Network, Noted, Stop, TargetBinding, Task, TaskDefinition, TaskState,
 };
 use super::tags::{from_tags, to_tags};
 use super::{cluster, error, page, service, size, task_definition};
@@ -150,7 +150,7 @@ pub(super) fn create(
         stopped_at: None,
         protected_until: None,
         credentials_id: context.uuid(),
-        counted: false,
+        noted: Noted::default(),
     };
     region.ecs.tasks.insert(id.to_string(), task);
     Ok(id)
@@ -377,93 +377,8 @@ pub(super) fn list_tasks(
     })
 }
 
-pub(super) fn update_task_protection(
-    region: &mut Region,
-    context: &Context,
-    input: api::UpdateTaskProtectionRequest,
-) -> Result<api::UpdateTaskProtectionResponse, Error> {
-    let minutes = input.expires_in_minutes.unwrap_or(120);
-    if !(1..=2880).contains(&minutes) {
-        return Err(error::invalid(
-            "expiresInMinutes must be between 1 and 2880.",
-        ));
-    }
-    let until = context
-        .now
-        .saturating_add(jiff::SignedDuration::from_mins(minutes))
-        .unwrap_or(context.now);
-    let cluster = cluster::active(region, Some(&input.cluster))?.name.clone();
-    let mut failures = Vec::new();
-    let mut protected = Vec::new();
-    for given in &input.tasks {
-        let id = id_of(given);
-        let failure = |reason: &str| api::Failure {
-            arn: Some(given.clone()),
-            reason: Some(reason.to_owned()),
-            detail: None,
-        };
-        match region
-            .ecs
-            .tasks
-            .get(&id)
-            .filter(|task| task.cluster == cluster)
-        {
-            None => failures.push(failure("MISSING")),
-            Some(task) if task.service.is_none() || !task.wanted() => {
-                failures.push(failure("TASK_NOT_VALID"));
-            }
-            Some(_) => {
-                if let Some(task) = region.ecs.tasks.get_mut(&id) {
-                    task.protected_until = input.protection_enabled.then_some(until);
-                    protected.push(show_protection(task));
-                }
-            }
-        }
-    }
-    Ok(api::UpdateTaskProtectionResponse {
-        failures: Some(failures),
-        protected_tasks: Some(protected),
-    })
-}
-
-pub(super) fn get_task_protection(
-    region: &Region,
-    _: &Context,
-    input: api::GetTaskProtectionRequest,
-) -> Result<api::GetTaskProtectionResponse, Error> {
-    let cluster = cluster::active(region, Some(&input.cluster))?.name.clone();
-    let wanted: Option<Vec<String>> = input
-        .tasks
-        .filter(|all| !all.is_empty())
-        .map(|all| all.iter().map(|one| id_of(one)).collect());
-    let protected = region
-        .ecs
-        .tasks
-        .values()
-        .filter(|task| task.cluster == cluster && task.service.is_some())
-        .filter(|task| {
-            wanted
-                .as_ref()
-                .is_none_or(|ids| ids.contains(&task.id.to_string()))
-        })
-        .map(show_protection)
-        .collect();
-    Ok(api::GetTaskProtectionResponse {
-        failures: Some(Vec::new()),
-        protected_tasks: Some(protected),
-    })
-}
-
-fn show_protection(task: &Task) -> api::ProtectedTask {
-    api::ProtectedTask {
-        expiration_date: task.protected_until,
-        protection_enabled: Some(task.protected_until.is_some()),
-        task_arn: Some(task.arn.clone()),
-    }
-}
-
 /// A task's id from itself or its ARN.
-fn id_of(given: &str) -> String {
+pub(super) fn id_of(given: &str) -> String {
     given.rsplit('/').next().unwrap_or(given).to_owned()
 }
 
