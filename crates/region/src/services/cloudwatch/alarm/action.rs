@@ -4,9 +4,10 @@
 
 use wire::cloudwatch as api;
 
-use super::super::state::Alarm;
+use super::super::state::{Alarm, Kind};
 use super::history::{self, quoted};
 use super::notification::Notification;
+use crate::services::application_autoscaling::policy::{Breach, invoke};
 use crate::services::sns::publish::publish;
 use crate::{Context, Region};
 
@@ -57,7 +58,7 @@ fn one(
     alarm: &Alarm,
     old: api::StateValue,
     action: &str,
-    _datapoints: &[f64],
+    datapoints: &[f64],
 ) -> Result<Option<String>, String> {
     match service(action) {
         "sns" => {
@@ -65,6 +66,22 @@ fn one(
             publish(region, context, action, Some(&told.subject), &told.message)
                 .map(|_| Some(told.message))
                 .map_err(|error| error.message)
+        }
+        "autoscaling" => {
+            let threshold = match &alarm.kind {
+                Kind::Metric(rule) => rule.threshold,
+                Kind::Composite(_) => {
+                    return Err("A composite alarm cannot scale: it has no metric.".to_owned());
+                }
+            };
+            let breach = Breach {
+                alarm_name: alarm.name.clone(),
+                state: alarm.state,
+                datapoints: datapoints.to_vec(),
+                threshold,
+            };
+            invoke(region, context, action, &breach);
+            Ok(None)
         }
         other => Err(format!(
             "Terrella does not perform actions of the service {other}."

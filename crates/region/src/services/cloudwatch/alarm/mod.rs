@@ -43,6 +43,15 @@ pub fn get<'a>(region: &'a Region, name: &str) -> Option<&'a Alarm> {
     region.cloudwatch.alarms.get(name)
 }
 
+/// The alarms that do something by an ARN when they go off, such as asking a scaling policy.
+pub fn calling<'a>(region: &'a Region, action: &'a str) -> impl Iterator<Item = &'a Alarm> {
+    region
+        .cloudwatch
+        .alarms
+        .values()
+        .filter(move |alarm| alarm.alarm_actions.iter().any(|one| one == action))
+}
+
 /// Deletes alarms; those that are not there already need no deleting.
 ///
 /// # Errors
