@@ -8,6 +8,7 @@ import comment
 import image
 import migrate
 import plan
+import since
 import stacks
 from common import Failed, Refusal
 
@@ -111,6 +112,50 @@ def test_the_comment_is_one_and_not_too_long(tmp_path):
     text = comment.body(tmp_path)
     assert len(text) < 65_536
     assert text.endswith("The rest is on the run's page.")
+
+
+class Gh:
+    """GitHub's command line, which answers from a list of what each call begins with."""
+
+    def __init__(self, **answers):
+        self.answers, self.calls = answers, []
+
+    def __call__(self, *command):
+        self.calls.append(command)
+        self.stdout = self.answers[command[1]] if command[1] != "api" or "--paginate" in command else ""
+        return self
+
+
+@pytest.mark.parametrize(
+    ("comments", "changed"),
+    [
+        ("", ["gh", "api", "repos/{owner}/{repo}/issues/7/comments"]),
+        ('{"id": 1, "body": "hello"}\n', ["gh", "api", "repos/{owner}/{repo}/issues/7/comments"]),
+        (
+            '{"id": 1, "body": "hello"}\n{"id": 2, "body": "<!-- plan -->\\nold"}\n',
+            ["gh", "api", "--method", "PATCH", "repos/{owner}/{repo}/issues/comments/2"],
+        ),
+    ],
+)
+def test_a_comment_is_made_once_and_then_updated(comments, changed, tmp_path, monkeypatch):
+    gh = Gh(pr='[{"number": 7}]', api=comments)
+    monkeypatch.setattr(comment, "run", gh)
+    comment.main("branch", tmp_path)
+    assert list(gh.calls[-1]) == [*changed, "-f", "body=<!-- plan -->\nNo stack is affected."]
+
+
+def test_a_branch_without_a_pull_request_is_not_commented(tmp_path, monkeypatch):
+    gh = Gh(pr="[]")
+    monkeypatch.setattr(comment, "run", gh)
+    comment.main("branch", tmp_path)
+    assert len(gh.calls) == 1
+
+
+@pytest.mark.parametrize(("runs", "told"), [("[]", "0"), ('[{"headSha": "c0ffee"}]', "c0ffee")])
+def test_changes_count_since_the_last_success(runs, told, monkeypatch, capsys):
+    monkeypatch.setattr(since, "run", Gh(run=runs))
+    since.main("stage.yml", "main")
+    assert capsys.readouterr().out == f"since={told}\n"
 
 
 # Plans

@@ -145,7 +145,7 @@ def test_images(desk, registry):
     assert f"links-dev has an image of {commit} already" in done.stdout
 
     login = desk.client("ecr").get_authorization_token()["authorizationData"][0]
-    target = f"docker://{login['proxyEndpoint'].partition('://')[2]}/links-dev:{commit}"
+    target = f"docker://{desk.url.partition('://')[2].strip('/')}/links-dev:{commit}"
     creds = base64.b64decode(login["authorizationToken"]).decode()
     done = desk.run("skopeo", "copy", "--dest-tls-verify=false", "--dest-creds", creds, f"oci:{second}", target)
     assert done.returncode != 0
