@@ -93,7 +93,11 @@ def test_locks(desk, registry):
     """A lock is waited for, then told, and the way out that is told works. Of two applies that begin
     at once with a good plan, the second waits for the first one's lock, and is stale then."""
     s3 = desk.client("s3")
-    plan = desk.plan("registry", "registry-more", TF_CLI_ARGS_plan="-var=images_kept=33")
+    values = desk.repository / "infra/environments/dev/registry.tfvars"
+    values.write_text(values.read_text().replace("images_kept  = 20", "images_kept  = 33"))
+    desk.commit()
+    plan = desk.plan("registry", "registry-more")
+    assert plan.changes
     lock = {
         "ID": "6b9f0a3e-0000-4000-8000-000000000001", "Operation": "OperationTypeApply", "Info": "", "Who": "a dead run",
         "Version": "1.11.4", "Created": "2026-01-01T00:00:00Z", "Path": f"{BUCKET}/registry/terraform.tfstate",
