@@ -10,6 +10,7 @@ use std::time::Duration;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use world::measure::{Measure, Measured};
 use world::{BalancerId, Command, Event, VpcId, World};
 
 use crate::balancers::Balancers;
@@ -212,9 +213,21 @@ impl Executor {
                 sequence,
             } => self.tasks.log_kept(&group, &stream, sequence),
             Command::Act(action) => self.databases.act(action),
+            Command::Measure(measure) => return self.measure(measure),
         }
         self.outbox.keep_only(&self.wanted);
         self.save();
+    }
+
+    /// Databases answer by themselves: they are asked, and may take a moment.
+    fn measure(&self, measure: Measure) {
+        let mut measured = Measured::new(measure.at);
+        measured.tasks = self.tasks.measure();
+        if measure.all {
+            measured.nodes = Some(self.balancers.measure());
+            self.databases.measure(measure.at);
+        }
+        self.host.tell(Event::Measured(Box::new(measured)));
     }
 
     /// Everything that is wanted is ensured once more, even what did not change: it may have

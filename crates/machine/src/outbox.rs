@@ -59,7 +59,7 @@ impl Outbox {
     /// lines are known before its end.
     pub(crate) fn pop(&mut self) -> Option<Event> {
         if let Some(event) = self.unsaid.pop_front() {
-            if !matches!(event, Event::Log(_)) {
+            if !matches!(event, Event::Log(_) | Event::Measured(_)) {
                 self.said.push_back(event.clone());
             }
             if self.said.len() > REPEATED {
@@ -76,9 +76,10 @@ impl Outbox {
     }
 
     /// Somebody new listens: everything that is known is to be said again. Logs are not known
-    /// here; tasks tell those.
+    /// here; tasks tell those. What was measured for another one is of no use.
     pub(crate) fn start_over(&mut self) {
-        self.unsaid.retain(|event| !matches!(event, Event::Log(_)));
+        self.unsaid
+            .retain(|event| !matches!(event, Event::Log(_) | Event::Measured(_)));
         // Networks are spoken of when they have been ensured again: a word on their last state
         // would be taken for one on the next.
         self.changed = self
@@ -112,7 +113,7 @@ fn subject(event: &Event) -> Option<Subject> {
         Event::Task(status) => Some(Subject::Task(status.task.clone())),
         Event::Database(status) => Some(Subject::Database(status.database.clone())),
         Event::Balancer(status) => Some(Subject::Balancer(status.balancer.clone())),
-        Event::Log(_) | Event::ActionDone { .. } => None,
+        Event::Log(_) | Event::Measured(_) | Event::ActionDone { .. } => None,
     }
 }
 

@@ -13,6 +13,7 @@ use support::world::{at, interface, usual};
 use support::{Region, eventually, processes_of};
 use world::balancer::Balancer;
 use world::event::BalancerStatus;
+use world::measure::Measure;
 use world::network::Vpc;
 use world::{Command, Event, InterfaceId};
 
@@ -99,6 +100,28 @@ impl Region {
         })
     }
 
+    /// Requests that were measured, once there are as many.
+    fn requests(&mut self, wanted: u64) -> u64 {
+        let mut count = 0;
+        while count < wanted {
+            let at = jiff::Timestamp::UNIX_EPOCH;
+            self.send(&Command::Measure(Measure { at, all: true }));
+            count += self.await_event("a measurement", |event| match event {
+                Event::Measured(measured) => {
+                    let nodes = measured.nodes.as_ref()?;
+                    Some(
+                        nodes
+                            .iter()
+                            .map(|node| node.counters.load_balancer.requests)
+                            .sum::<u64>(),
+                    )
+                }
+                _ => None,
+            });
+        }
+        count
+    }
+
     fn process(&self, role: &str) -> Option<Pid> {
         processes_of(self.data.path())
             .into_iter()
@@ -136,6 +159,7 @@ fn a_request_goes_from_the_host_through_the_internet_and_a_node_to_a_task() {
     assert_eq!(get(&address), None);
     region.ensure(&vpc);
     assert_eq!(get(&address).as_deref(), Some("hello"));
+    assert_eq!(region.requests(2), 2, "the two that got through");
 
     // A new configuration reaches the node.
     region.send(&Command::EnsureBalancer(Box::new(balancer(&vpc, 2, &[]))));

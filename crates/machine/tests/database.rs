@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command as Program, Output};
 
@@ -13,8 +14,9 @@ use support::world::{at, open};
 use support::{Region, eventually, processes_of};
 use world::database::{Database, Origin, Role, Secret};
 use world::event::{DatabasePhase, DatabaseStatus, SnapshotFacts};
+use world::measure::{DatabaseUsage, Measure};
 use world::network::{Interface, Vpc};
-use world::{Action, ActionKind, Command, Event};
+use world::{Action, ActionKind, Command, DatabaseId, Event};
 
 struct World {
     region: Region,
@@ -102,6 +104,20 @@ impl World {
             }
             _ => None,
         })
+    }
+
+    /// What one of the databases that answer uses.
+    fn measure(&mut self) -> BTreeMap<DatabaseId, DatabaseUsage> {
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        self.region
+            .send(&Command::Measure(Measure { at, all: true }));
+        self.region
+            .await_event("a measurement", |event| match event {
+                Event::Measured(measured) if !measured.databases.is_empty() => {
+                    Some(measured.databases.clone())
+                }
+                _ => None,
+            })
     }
 
     /// Asks over the network, from `eni-client`.
@@ -375,6 +391,21 @@ fn a_replica_follows_reads_only_and_is_promoted() {
         let answer = try_ask(&copy, "SELECT n FROM t");
         (String::from_utf8_lossy(&answer.stdout).trim() == "41").then_some(())
     });
+    let mut used = world.measure();
+    while used.len() < 2 {
+        used.extend(world.measure());
+    }
+    let (writer_usage, replica_usage) = (used[&"db-1".into()], used[&"db-2".into()]);
+    assert_eq!(writer_usage.replica_lag, None);
+    assert!(
+        replica_usage.replica_lag.is_some_and(|lag| lag < 60.0),
+        "{replica_usage:?}"
+    );
+    assert!(writer_usage.storage_bytes > 1 << 20, "{writer_usage:?}");
+    assert!(
+        writer_usage.usage.memory_bytes > 1 << 20,
+        "{writer_usage:?}"
+    );
     let refused = try_ask(&copy, "INSERT INTO t VALUES (42)");
     assert!(String::from_utf8_lossy(&refused.stderr).contains("read-only transaction"));
     replica.role = Role::Writer;

@@ -11,6 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use support::{Region, eventually, processes_of};
 use world::event::{Health, StopCause, TaskPhase, TaskStatus};
+use world::measure::{Measure, Usage};
 use world::task::{Condition, Container, Dependency, HealthCheck, Requirement, Task};
 use world::{Command, Event};
 
@@ -81,6 +82,23 @@ impl World {
             }
             _ => None,
         });
+    }
+
+    /// What the one task uses.
+    fn measure(&mut self) -> Usage {
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        self.region
+            .send(&Command::Measure(Measure { at, all: false }));
+        let lines = &mut self.lines;
+        self.region
+            .await_event("a measurement", |event| match event {
+                Event::Log(batch) => {
+                    lines.extend(batch.lines.iter().map(|line| line.message.clone()));
+                    None
+                }
+                Event::Measured(measured) => measured.tasks.get(&"t1".into()).copied(),
+                _ => None,
+            })
     }
 
     fn ended(&mut self) -> TaskStatus {
@@ -328,6 +346,27 @@ fn a_task_is_held_to_its_share_of_a_processor() {
     // fast or busy the machine is.
     let took = end.duration_since(start).as_secs_f64();
     assert!(took > 0.7, "it took only {took} s");
+}
+
+/// A task that spins is held to a quarter of a processor, and that is what it is measured at.
+#[test]
+fn what_a_task_uses_is_measured() {
+    let mut world = World::start();
+    let app = world.container(&["eat=32", "say=begun", "spin=150", "say=done", "spin=600000"]);
+    let mut order = task("t1", vec![app]);
+    order.cpu_units = 256;
+    order.memory_mib = 128;
+    world.send(order);
+    world.until("a task that runs", running);
+    world.until_said("begun");
+    let first = world.measure();
+    assert_eq!(first.cpu_units, None, "nothing was known before");
+    world.until_said("done");
+    let second = world.measure();
+    let units = second.cpu_units.expect("some time has passed");
+    assert!((100.0..400.0).contains(&units), "{units}");
+    assert!(second.memory_bytes > 16 << 20, "{second:?}");
+    assert!(second.memory_bytes < 128 << 20, "{second:?}");
 }
 
 #[test]

@@ -10,12 +10,19 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use engine::Engine;
+use jiff::Timestamp;
 use machine::client::{Commands, Connection};
 use region::Caller;
 use region::services::logs::stream;
 use world::event::LogBatch;
+use world::measure::Measure;
 use world::{Action, Command, Event, TaskId, World};
 
+/// How often tasks are measured, in seconds of the region's time: three times a minute.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service_utilization.html>
+const PERIOD: i64 = 20;
+/// How many seconds before a period's end, so that the minute is known when it is over.
+const EARLY: i64 = 2;
 /// How long to wait before the machine is tried again.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -75,7 +82,14 @@ async fn keep(engine: &Arc<Engine>, data: &Path, die_with_parent: bool) -> Resul
         }
     });
     let ended = loop {
+        let clock = engine.clock();
         tokio::select! {
+            () = clock.sleep_until(next_measurement(clock.now())) => {
+                let measure = measurement(clock.now());
+                if let Err(error) = told.commands.send(&Command::Measure(measure)).await {
+                    break error.into();
+                }
+            }
             event = received.recv() => match event {
                 Some(Ok(Some(event))) => {
                     if let Err(error) = observe(engine, &mut told, event).await {
@@ -95,6 +109,22 @@ async fn keep(engine: &Arc<Engine>, data: &Path, die_with_parent: bool) -> Resul
     };
     reader.abort();
     bail!(ended)
+}
+
+/// When the machine is asked next what is used, which is [`EARLY`] before a period's end.
+fn next_measurement(now: Timestamp) -> Timestamp {
+    let shifted = now.as_second() + EARLY;
+    let end = (shifted.div_euclid(PERIOD) + 1) * PERIOD;
+    Timestamp::from_second(end - EARLY).unwrap_or(Timestamp::MAX)
+}
+
+/// What to measure now: the period in which it is, and with a minute's last one all.
+fn measurement(now: Timestamp) -> Measure {
+    let begin = now.as_second().div_euclid(PERIOD) * PERIOD;
+    Measure {
+        at: Timestamp::from_second(begin).unwrap_or(now),
+        all: begin.rem_euclid(60) == 60 - PERIOD,
+    }
 }
 
 async fn observe(engine: &Arc<Engine>, told: &mut Told, event: Event) -> Result<()> {
@@ -177,5 +207,30 @@ impl Told {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_are_measured_three_times_a_minute_and_all_once() {
+        let mut now: Timestamp = "2026-01-05T08:00:00Z".parse().expect("a moment");
+        let mut measured = Vec::new();
+        for _ in 0..4 {
+            now = next_measurement(now);
+            let measure = measurement(now);
+            measured.push(format!("{now} {} {}", measure.at, measure.all));
+        }
+        assert_eq!(
+            measured,
+            [
+                "2026-01-05T08:00:18Z 2026-01-05T08:00:00Z false",
+                "2026-01-05T08:00:38Z 2026-01-05T08:00:20Z false",
+                "2026-01-05T08:00:58Z 2026-01-05T08:00:40Z true",
+                "2026-01-05T08:01:18Z 2026-01-05T08:01:00Z false",
+            ]
+        );
     }
 }

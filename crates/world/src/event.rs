@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{BalancerId, DatabaseId, InterfaceId, SnapshotId, TaskId, VpcId};
+use crate::measure::Measured;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", content = "value", rename_all = "snake_case")]
@@ -21,6 +22,8 @@ pub enum Event {
     Log(LogBatch),
     Database(DatabaseStatus),
     Balancer(BalancerStatus),
+    /// An answer to [`crate::Command::Measure`].
+    Measured(Box<Measured>),
     /// The answer to a [`crate::Action`].
     ActionDone {
         id: String,

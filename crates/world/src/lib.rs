@@ -9,6 +9,7 @@ pub mod balancer;
 pub mod database;
 pub mod event;
 pub mod id;
+pub mod measure;
 pub mod network;
 pub mod task;
 
@@ -55,6 +56,9 @@ pub enum Command {
     },
     /// Something that is done once, not kept: answered by an event.
     Act(Action),
+    /// Say what is used now. Answered by [`Event::Measured`]; a world that cannot measure
+    /// does not answer.
+    Measure(measure::Measure),
 }
 
 /// A single act on an existing entity. Not idempotent by itself, so it carries an id and a

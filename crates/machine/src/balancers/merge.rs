@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use world::balancer::node::TargetHealth;
+use world::balancer::node::{Counters, NodeStatus, TargetHealth};
 use world::event::TargetStatus;
 
 /// What one node said last.
@@ -15,9 +15,43 @@ pub(crate) struct NodeView {
     /// Whether every listener could be bound.
     pub listening: bool,
     pub targets: Vec<TargetHealth>,
+    pub zone: String,
+    /// As last told.
+    pub counters: Counters,
+    /// As they were when they were last measured.
+    pub measured: Counters,
 }
 
 impl NodeView {
+    /// The node said how it is. What it counted before this executor knew it was measured by the
+    /// one before.
+    pub(crate) fn renew(&mut self, status: NodeStatus) {
+        if self.version.is_none() && self.counters == Counters::default() {
+            self.measured = status.counters.clone();
+        }
+        self.version = status.version;
+        self.listening = status
+            .listeners
+            .iter()
+            .all(|listener| listener.address.is_some());
+        self.targets = status.targets;
+        self.counters = status.counters;
+        if let Some(node) = status.node {
+            self.zone = node.availability_zone;
+            self.address = match node.address {
+                IpAddr::V4(address) => Some(address),
+                IpAddr::V6(_) => None,
+            };
+        }
+    }
+
+    /// What was counted since the last time.
+    pub(crate) fn measure(&mut self) -> Counters {
+        let since = self.counters.since(&self.measured);
+        self.measured = self.counters.clone();
+        since
+    }
+
     /// One target's health has changed.
     pub(crate) fn hear(&mut self, health: TargetHealth) {
         let same = |other: &&mut TargetHealth| {
@@ -102,6 +136,7 @@ mod tests {
                 .iter()
                 .map(|(port, state)| health(*port, state))
                 .collect(),
+            ..NodeView::default()
         }
     }
 
@@ -121,6 +156,28 @@ mod tests {
             [(1, "healthy".to_owned()), (2, "unhealthy".to_owned())]
         );
         assert_eq!(ready(2, views.iter()), [Ipv4Addr::new(10, 0, 1, 1)]);
+    }
+
+    #[test]
+    fn what_is_counted_is_measured_once() {
+        let status = |requests| {
+            let mut counters = Counters::default();
+            counters.load_balancer.requests = requests;
+            NodeStatus {
+                version: Some(1),
+                node: None,
+                listeners: Vec::new(),
+                targets: Vec::new(),
+                counters,
+            }
+        };
+        let mut view = NodeView::default();
+        // What was counted before is not this executor's to tell.
+        view.renew(status(5));
+        assert_eq!(view.measure().load_balancer.requests, 0);
+        view.renew(status(7));
+        assert_eq!(view.measure().load_balancer.requests, 2);
+        assert_eq!(view.measure().load_balancer.requests, 0);
     }
 
     #[test]

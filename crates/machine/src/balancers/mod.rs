@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use world::balancer::Balancer;
 use world::balancer::node::{Node, NodeConfig};
 use world::event::{BalancerStatus, Published};
+use world::measure::NodeTraffic;
 use world::network::Vpc;
 use world::{BalancerId, Event, InterfaceId, VpcId};
 
@@ -182,6 +183,24 @@ impl Balancers {
                 node::end(&self.host, &interface);
             }
         }
+    }
+
+    /// What went through every node since the last time.
+    pub(crate) fn measure(&self) -> Vec<NodeTraffic> {
+        let mut all = Vec::new();
+        for (id, entry) in &self.balancers {
+            let mut known = entry
+                .shared
+                .known
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            all.extend(known.views.values_mut().map(|view| NodeTraffic {
+                balancer: id.clone(),
+                zone: view.zone.clone(),
+                counters: view.measure(),
+            }));
+        }
+        all
     }
 
     /// Removes what is not wanted, also what an executor before this one left running.

@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::io;
-use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -17,10 +16,9 @@ use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use world::InterfaceId;
-use world::balancer::node::{Answer, FromNode, NodeConfig, NodeStatus, PROTOCOL, Request, ToNode};
+use world::balancer::node::{Answer, FromNode, NodeConfig, PROTOCOL, Request, ToNode};
 
 use super::Shared;
-use super::merge::NodeView;
 use crate::error::{Failure, Step as _, chain};
 use crate::host::Host;
 
@@ -202,7 +200,11 @@ fn hear(interface: &InterfaceId, message: FromNode, shared: &Shared) {
             tracing::error!(%interface, ?field, %reason, "a load balancer node refuses its configuration");
         }
         Answer::Status(status) => shared.update(|known| {
-            known.views.insert(interface.clone(), view(*status));
+            known
+                .views
+                .entry(interface.clone())
+                .or_default()
+                .renew(*status);
         }),
         Answer::TargetHealth(health) => shared.update(|known| {
             known
@@ -211,21 +213,6 @@ fn hear(interface: &InterfaceId, message: FromNode, shared: &Shared) {
                 .or_default()
                 .hear(health);
         }),
-    }
-}
-
-fn view(status: NodeStatus) -> NodeView {
-    NodeView {
-        address: status.node.and_then(|node| match node.address {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        }),
-        version: status.version,
-        listening: status
-            .listeners
-            .iter()
-            .all(|listener| listener.address.is_some()),
-        targets: status.targets,
     }
 }
 

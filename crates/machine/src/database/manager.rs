@@ -6,6 +6,7 @@ use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use jiff::Timestamp;
 use world::database::Database;
 use world::event::DatabaseStatus;
 use world::{Action, ActionKind, DatabaseId, Event, SnapshotId};
@@ -167,6 +168,14 @@ impl Databases {
         if handle.orders.send(Order::Act(action)).is_err() {
             self.0
                 .answer(id, Some("the database is being removed".into()));
+        }
+    }
+
+    /// Asks every database what it uses; each answers with an event.
+    pub fn measure(&self, at: Timestamp) {
+        for handle in self.0.lock().values() {
+            // One that is being removed has nothing to say.
+            let _ = handle.orders.send(Order::Measure(at));
         }
     }
 

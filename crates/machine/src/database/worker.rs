@@ -2,6 +2,7 @@
 
 mod acts;
 mod followers;
+mod measure;
 mod servers;
 mod settle;
 mod storage;
@@ -12,6 +13,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use world::database::{Database, Role};
 use world::event::{DatabasePhase, DatabaseStatus};
 use world::{Action, DatabaseId, Event, InterfaceId};
@@ -31,6 +33,7 @@ use super::versions;
 pub(crate) enum Order {
     Ensure(Box<Database>),
     Act(Action),
+    Measure(Timestamp),
     Remove,
     ShutDown,
 }
@@ -52,6 +55,7 @@ pub(crate) struct Worker {
     status: Arc<Mutex<Option<DatabaseStatus>>>,
     not_before: Option<Instant>,
     failures: u32,
+    meter: measure::Meter,
 }
 
 /// How often a database of which nothing is asked is looked at.
@@ -79,6 +83,7 @@ impl Worker {
             status,
             not_before: None,
             failures: 0,
+            meter: measure::Meter::default(),
         }
     }
 
@@ -94,6 +99,7 @@ impl Worker {
                     continue;
                 }
                 Ok(Order::Act(action)) => self.act(action),
+                Ok(Order::Measure(at)) => self.measure(at),
                 Ok(Order::Remove) => {
                     self.remove();
                     return;

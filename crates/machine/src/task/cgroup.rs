@@ -3,8 +3,10 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nix::mount::{MsFlags, mount};
+use world::measure::Usage;
 use world::task::{Container, Task};
 
 use crate::error::{Failure, Step as _};
@@ -144,6 +146,37 @@ impl Group {
         }
     }
 
+    /// What the whole group has used of processors until now, and of memory it uses; `None`
+    /// where there is no group.
+    pub(crate) fn usage(&self) -> Option<(Duration, u64)> {
+        let read = |controller: &'static str, file: &str| {
+            fs::read_to_string(self.directory(controller, &self.path).join(file)).ok()
+        };
+        let number = |text: String| text.trim().parse::<u64>().ok();
+        match self.version {
+            Version::V1 => {
+                // Mostly the same directory as `cpu`'s.
+                let spent =
+                    read("cpuacct", "cpuacct.usage").or_else(|| read("cpu", "cpuacct.usage"));
+                let spent = Duration::from_nanos(spent.and_then(number)?);
+                let used = read("memory", "memory.usage_in_bytes").and_then(number)?;
+                let idle = read("memory", "memory.stat")
+                    .and_then(|text| field(&text, "total_inactive_file"));
+                Some((spent, used.saturating_sub(idle.unwrap_or(0))))
+            }
+            Version::V2 => {
+                let spent = field(&read("", "cpu.stat")?, "usage_usec")?;
+                let used = read("", "memory.current").and_then(number)?;
+                let idle = read("", "memory.stat").and_then(|text| field(&text, "inactive_file"));
+                Some((
+                    Duration::from_micros(spent),
+                    used.saturating_sub(idle.unwrap_or(0)),
+                ))
+            }
+            Version::None => None,
+        }
+    }
+
     /// How often the kernel killed something in a container because memory ran out.
     pub(crate) fn memory_kills(&self, container: &str) -> u64 {
         let directory = self.directory("memory", &self.path.join(container));
@@ -188,6 +221,31 @@ impl Group {
             remove_tree(&hierarchy.join(&self.path));
         }
     }
+}
+
+/// Measures a group again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Meter(Option<(Instant, Duration)>);
+
+impl Meter {
+    /// What the group used since the last time, and uses now.
+    pub(crate) fn read(&mut self, group: &Group) -> Option<Usage> {
+        let (spent, memory_bytes) = group.usage()?;
+        let now = Instant::now();
+        let cpu_units = self
+            .0
+            .and_then(|(then, before)| units(spent.saturating_sub(before), now - then));
+        self.0 = Some((now, spent));
+        Some(Usage {
+            cpu_units,
+            memory_bytes,
+        })
+    }
+}
+
+/// Processor time over a time as units, 1024 a processor; `None` if no time has passed.
+fn units(spent: Duration, over: Duration) -> Option<f64> {
+    (!over.is_zero()).then(|| spent.as_secs_f64() / over.as_secs_f64() * 1024.0)
 }
 
 /// The value of `name` in a control file of `name value` lines.
@@ -384,6 +442,13 @@ mod tests {
         assert_eq!(settings[1].value, "25000");
         assert_eq!(settings[2].value, "536870912");
         assert_eq!(v2(256, 512)[0].value, "25000 100000");
+    }
+
+    #[test]
+    fn a_quarter_of_a_processor_is_256_units() {
+        let second = Duration::from_secs(1);
+        assert_eq!(units(second / 4, second), Some(256.0));
+        assert_eq!(units(second, Duration::ZERO), None);
     }
 
     #[test]

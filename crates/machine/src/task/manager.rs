@@ -15,13 +15,14 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use world::event::{LogBatch, StopCause, TaskPhase, TaskStatus};
+use world::measure::Usage;
 use world::task::Task;
 use world::{Event, TaskId};
 
 use crate::error::{Failure, Step as _, chain};
 use crate::host::Host;
 
-use super::cgroup::Group;
+use super::cgroup::{Group, Meter};
 use super::shim::waiting;
 use super::status::{Folder, Order, Stop, all, storage};
 
@@ -51,6 +52,7 @@ struct Entry {
     told: BTreeMap<String, (String, String, u64)>,
     /// To be forgotten as soon as the shim has ended.
     removed: bool,
+    meter: Meter,
 }
 
 impl Tasks {
@@ -125,6 +127,21 @@ impl Tasks {
             .collect()
     }
 
+    /// What running tasks use, as far as they have control groups.
+    pub fn measure(&self) -> BTreeMap<TaskId, Usage> {
+        let region = self.0.host.region_name();
+        let mut tasks = self.0.lock();
+        let running = tasks
+            .iter_mut()
+            .filter(|(_, entry)| !entry.removed && entry.status.phase == TaskPhase::Running);
+        running
+            .filter_map(|(id, entry)| {
+                let group = Group::find(&region, id.as_str());
+                Some((id.clone(), entry.meter.read(&group)?))
+            })
+            .collect()
+    }
+
     /// Tells everything again: to a control plane that has just connected.
     pub fn tell_again(&self) {
         let mut tasks = self.0.lock();
@@ -183,6 +200,7 @@ impl Shared {
                 status,
                 told: BTreeMap::new(),
                 removed: false,
+                meter: Meter::default(),
                 folder,
             };
             self.follow(&mut entry);
@@ -209,6 +227,7 @@ impl Shared {
             watch: None,
             told: BTreeMap::new(),
             removed: false,
+            meter: Meter::default(),
             folder,
         };
         if let Err(failure) = self.try_launch(&mut entry, &order) {

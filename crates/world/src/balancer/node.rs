@@ -173,3 +173,156 @@ pub struct Histogram {
     /// Buckets that hold something: the lowest value of the bucket, and how many fell in it.
     pub buckets: BTreeMap<u64, u64>,
 }
+
+impl Counters {
+    /// What was counted since an earlier look at the same node; gauges as they are now.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        // One that counts anew has nothing to subtract.
+        if self.since != earlier.since {
+            return self.clone();
+        }
+        let (now, then) = (&self.load_balancer, &earlier.load_balancer);
+        let load_balancer = LoadBalancerCounters {
+            new_connections: less(now.new_connections, then.new_connections),
+            active_connections: now.active_connections,
+            rejected_connections: less(now.rejected_connections, then.rejected_connections),
+            client_tls_negotiation_errors: less(
+                now.client_tls_negotiation_errors,
+                then.client_tls_negotiation_errors,
+            ),
+            processed_bytes: less(now.processed_bytes, then.processed_bytes),
+            requests: less(now.requests, then.requests),
+            rule_evaluations: less(now.rule_evaluations, then.rule_evaluations),
+            http_redirects: less(now.http_redirects, then.http_redirects),
+            http_redirect_url_limit_exceeded: less(
+                now.http_redirect_url_limit_exceeded,
+                then.http_redirect_url_limit_exceeded,
+            ),
+            http_fixed_responses: less(now.http_fixed_responses, then.http_fixed_responses),
+            desync_non_compliant_requests: less(
+                now.desync_non_compliant_requests,
+                then.desync_non_compliant_requests,
+            ),
+            forwarded_invalid_header_requests: less(
+                now.forwarded_invalid_header_requests,
+                then.forwarded_invalid_header_requests,
+            ),
+            client_gone: less(now.client_gone, then.client_gone),
+            elb_status: each_less(&now.elb_status, &then.elb_status),
+        };
+        let nothing = GroupCounters::default();
+        let target_groups = self.target_groups.iter().map(|(arn, now)| {
+            let then = earlier.target_groups.get(arn).unwrap_or(&nothing);
+            (arn.clone(), now.since(then))
+        });
+        Self {
+            since: self.since,
+            load_balancer,
+            target_groups: target_groups.collect(),
+        }
+    }
+}
+
+impl GroupCounters {
+    fn since(&self, earlier: &Self) -> Self {
+        let nothing = ZoneCounters::default();
+        let zones = self.zones.iter().map(|(name, now)| {
+            let then = earlier.zones.get(name).unwrap_or(&nothing);
+            (name.clone(), now.since(then))
+        });
+        Self {
+            zones: zones.collect(),
+            without_target: less(self.without_target, earlier.without_target),
+            unhealthy_routing_requests: less(
+                self.unhealthy_routing_requests,
+                earlier.unhealthy_routing_requests,
+            ),
+        }
+    }
+}
+
+impl ZoneCounters {
+    fn since(&self, earlier: &Self) -> Self {
+        let (now, then) = (&self.target_response_time, &earlier.target_response_time);
+        Self {
+            requests: less(self.requests, earlier.requests),
+            target_status: each_less(&self.target_status, &earlier.target_status),
+            target_connection_errors: less(
+                self.target_connection_errors,
+                earlier.target_connection_errors,
+            ),
+            target_tls_negotiation_errors: less(
+                self.target_tls_negotiation_errors,
+                earlier.target_tls_negotiation_errors,
+            ),
+            elb_status: each_less(&self.elb_status, &earlier.elb_status),
+            target_response_time: Histogram {
+                count: less(now.count, then.count),
+                sum: less(now.sum, then.sum),
+                buckets: each_less(&now.buckets, &then.buckets),
+            },
+        }
+    }
+}
+
+fn less(now: u64, then: u64) -> u64 {
+    now.saturating_sub(then)
+}
+
+/// Without those that are none.
+fn each_less<K: Ord + Copy>(now: &BTreeMap<K, u64>, then: &BTreeMap<K, u64>) -> BTreeMap<K, u64> {
+    now.iter()
+        .map(|(key, count)| (*key, less(*count, then.get(key).copied().unwrap_or(0))))
+        .filter(|(_, count)| *count > 0)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_before_is_taken_off_once() {
+        let counters = |requests, connections| {
+            let zone = ZoneCounters {
+                requests,
+                target_status: [(2, requests)].into(),
+                target_response_time: Histogram {
+                    count: requests,
+                    sum: requests * 40,
+                    buckets: [(40, requests)].into(),
+                },
+                ..ZoneCounters::default()
+            };
+            let group = GroupCounters {
+                zones: [("a".to_owned(), zone)].into(),
+                ..GroupCounters::default()
+            };
+            Counters {
+                since: Some(Timestamp::UNIX_EPOCH),
+                load_balancer: LoadBalancerCounters {
+                    requests,
+                    active_connections: connections,
+                    ..LoadBalancerCounters::default()
+                },
+                target_groups: [("tg".to_owned(), group)].into(),
+            }
+        };
+        let (then, now) = (counters(3, 9), counters(5, 2));
+        assert_eq!(now.since(&then), counters(2, 2));
+        assert_eq!(
+            now.since(&Counters {
+                since: None,
+                ..then
+            }),
+            now
+        );
+        let quiet = now.since(&now);
+        assert!(
+            quiet.target_groups["tg"].zones["a"]
+                .target_status
+                .is_empty()
+        );
+    }
+}
