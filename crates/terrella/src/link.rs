@@ -81,11 +81,15 @@ async fn keep(engine: &Arc<Engine>, data: &Path, die_with_parent: bool) -> Resul
             }
         }
     });
+    let clock = engine.clock();
+    let mut due = next_measurement(clock.now());
     let ended = loop {
-        let clock = engine.clock();
         tokio::select! {
-            () = clock.sleep_until(next_measurement(clock.now())) => {
-                let measure = measurement(clock.now());
+            () = clock.sleep_until(due) => {
+                let now = clock.now();
+                let measure = measurement(due, now);
+                // Sleep may end a little early: each period is measured once.
+                due = next_measurement(now.max(due));
                 if let Err(error) = told.commands.send(&Command::Measure(measure)).await {
                     break error.into();
                 }
@@ -118,11 +122,14 @@ fn next_measurement(now: Timestamp) -> Timestamp {
     Timestamp::from_second(end - EARLY).unwrap_or(Timestamp::MAX)
 }
 
-/// What to measure now: the period in which it is, and with a minute's last one all.
-fn measurement(now: Timestamp) -> Measure {
-    let begin = now.as_second().div_euclid(PERIOD) * PERIOD;
+/// What to measure when it was due at some moment: the period in which that is, and with a
+/// minute's last one all. Where time has jumped since, it is the period that it jumped into.
+fn measurement(due: Timestamp, now: Timestamp) -> Measure {
+    let late = now.as_second() - due.as_second();
+    let moment = if late < PERIOD { due } else { now };
+    let begin = moment.as_second().div_euclid(PERIOD) * PERIOD;
     Measure {
-        at: Timestamp::from_second(begin).unwrap_or(now),
+        at: Timestamp::from_second(begin).unwrap_or(moment),
         all: begin.rem_euclid(60) == 60 - PERIOD,
     }
 }
@@ -220,7 +227,7 @@ mod tests {
         let mut measured = Vec::new();
         for _ in 0..4 {
             now = next_measurement(now);
-            let measure = measurement(now);
+            let measure = measurement(now, now);
             measured.push(format!("{now} {} {}", measure.at, measure.all));
         }
         assert_eq!(
@@ -232,5 +239,12 @@ mod tests {
                 "2026-01-05T08:01:18Z 2026-01-05T08:01:00Z false",
             ]
         );
+        // A moment late counts for its own period, a jump for where it leads.
+        let begins = |late: i64| {
+            let then = now + jiff::SignedDuration::from_secs(late);
+            measurement(now, then).at.to_string()
+        };
+        assert_eq!(begins(5), "2026-01-05T08:01:00Z");
+        assert_eq!(begins(3600), "2026-01-05T09:01:00Z");
     }
 }

@@ -42,6 +42,12 @@ impl Measured {
             databases: BTreeMap::new(),
         }
     }
+
+    /// The beginning of the minute: what is measured once in it stands for all of it.
+    pub fn minute(&self) -> Timestamp {
+        let second = self.at.as_second();
+        Timestamp::from_second(second - second.rem_euclid(60)).unwrap_or(self.at)
+    }
 }
 
 /// What a control group uses.

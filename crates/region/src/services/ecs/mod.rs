@@ -4,6 +4,7 @@ mod cluster;
 mod desire;
 mod error;
 pub mod metadata;
+mod metrics;
 mod page;
 mod protection;
 mod reconcile;

@@ -13,6 +13,7 @@ mod error;
 mod limit;
 mod listener;
 mod load_balancer;
+mod metrics;
 mod page;
 mod rule;
 mod ssl_policy;
@@ -130,7 +131,12 @@ fn deadline(region: &Region) -> Option<jiff::Timestamp> {
     all.into_iter().flatten().min()
 }
 
-fn observe(region: &mut Region, _: &Context, event: &Event) {
+fn observe(region: &mut Region, context: &Context, event: &Event) {
+    if let Event::Measured(measured) = event
+        && let Some(nodes) = &measured.nodes
+    {
+        metrics::observe(region, context, measured.minute(), nodes);
+    }
     let Event::Balancer(status) = event else {
         return;
     };

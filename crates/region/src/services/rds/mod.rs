@@ -8,6 +8,7 @@ mod engine;
 mod error;
 mod event;
 pub mod instance;
+mod metrics;
 mod option_group;
 mod parameter;
 mod parameter_group;
@@ -103,6 +104,11 @@ fn actions(region: &Region, actions: &mut Vec<Action>) {
 fn observe(region: &mut Region, context: &Context, event: &Event) {
     match event {
         Event::Database(status) => run::heard(region, status),
+        Event::Measured(measured) => {
+            for (database, usage) in &measured.databases {
+                metrics::observe(region, context, measured.minute(), database, usage);
+            }
+        }
         Event::ActionDone {
             id,
             failure,

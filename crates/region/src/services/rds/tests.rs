@@ -1336,3 +1336,69 @@ fn a_rotation_that_cannot_be_done_is_tried_again_later() {
             .contains(&serde_json::json!(after).to_string())
     );
 }
+
+#[test]
+fn what_a_database_uses_is_told_to_cloudwatch() {
+    use crate::services::cloudwatch::metric::{self, Question};
+    use world::measure::{DatabaseRates, DatabaseUsage, Measured, Usage};
+
+    let mut bench = bench();
+    let made = running(&mut bench, request("links"));
+    let id = made.dbi_resource_id.expect("it has an id");
+    let minute = bench.now.as_second() - bench.now.as_second().rem_euclid(60);
+    let minute = jiff::Timestamp::from_second(minute).expect("a moment");
+    let mut measured = Measured::new(minute + SignedDuration::from_secs(40));
+    measured.databases.insert(
+        id.as_str().into(),
+        DatabaseUsage {
+            usage: Usage {
+                cpu_units: Some(512.0),
+                memory_bytes: 1 << 28,
+            },
+            connections: 7,
+            storage_bytes: 1 << 30,
+            transaction_log_bytes: 1 << 24,
+            rates: Some(DatabaseRates {
+                reads: 2.5,
+                writes: 4.0,
+                read_bytes: 20_480.0,
+                write_bytes: 32_768.0,
+            }),
+            replica_lag: None,
+            transaction_ids: 731,
+        },
+    );
+    bench.observe(&Event::Measured(Box::new(measured)));
+    let dimensions = [("DBInstanceIdentifier".to_owned(), "links".to_owned())];
+    let told = |bench: &mut Bench, name: &str| {
+        bench
+            .write(|region, context| {
+                let question = Question {
+                    namespace: "AWS/RDS",
+                    name,
+                    dimensions: &dimensions,
+                    statistic: "Average",
+                    unit: None,
+                    start: minute,
+                    end: minute + SignedDuration::from_mins(1),
+                    period: 60,
+                };
+                let points = metric::statistic(region, context, &question);
+                Ok(points.first().map(|(_, value)| *value))
+            })
+            .expect("to look refuses nothing")
+    };
+    // A `db.t4g.micro` has two virtual CPUs and 1 GiB; it was given 20 GiB of storage.
+    for (name, wanted) in [
+        ("CPUUtilization", Some(25.0)),
+        ("DatabaseConnections", Some(7.0)),
+        ("FreeableMemory", Some(f64::from(3 << 28))),
+        ("FreeStorageSpace", Some(19.0 * f64::from(1 << 30))),
+        ("ReadIOPS", Some(2.5)),
+        ("WriteIOPS", Some(4.0)),
+        ("WriteThroughput", Some(32_768.0)),
+        ("ReplicaLag", None),
+    ] {
+        assert_eq!(told(&mut bench, name), wanted, "{name}");
+    }
+}

@@ -22,6 +22,7 @@ use self::health::{UNCHECKED_HEALTHY_AFTER, unchecked};
 pub(super) use self::provision::{log_group, secret_value};
 use self::service::{move_service, says_again_at};
 use self::task::{STOPPED_KEPT, move_task, observe_task};
+use super::metrics;
 use super::service::grace_until;
 use super::state::TaskState;
 use crate::{Context, Region};
@@ -84,7 +85,9 @@ pub(super) fn deadline(region: &Region) -> Option<Timestamp> {
 }
 
 pub(super) fn observe(region: &mut Region, context: &Context, event: &Event) {
-    if let Event::Task(status) = event {
-        observe_task(region, context, status);
+    match event {
+        Event::Task(status) => observe_task(region, context, status),
+        Event::Measured(measured) => metrics::observe(region, context, measured),
+        _ => {}
     }
 }

@@ -2,6 +2,7 @@
 
 mod listener;
 mod load_balancer;
+mod metrics;
 mod rule;
 mod target;
 mod target_group;
