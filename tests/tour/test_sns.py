@@ -3,10 +3,10 @@
 import email
 import email.policy
 import json
+import os
 import queue
 import re
 import subprocess
-import os
 import threading
 import urllib.error
 import urllib.request
@@ -26,8 +26,9 @@ def topic(aws):
 
 
 @contextmanager
-def web_server():
-    """A web server on a free port; yields its URL and a queue of headers and bodies."""
+def web_server(confirms=False):
+    """A web server on a free port, which may confirm subscriptions by itself; yields its URL and a
+    queue of headers and bodies."""
     heard = queue.Queue()
 
     class Handler(BaseHTTPRequestHandler):
@@ -37,6 +38,9 @@ def web_server():
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()
+            document = json.loads(body) if confirms else {}
+            if document.get("Type") == "SubscriptionConfirmation":
+                assert fetch(document["SubscribeURL"])[0] == 200
 
         def log_message(self, *_):
             pass
