@@ -184,7 +184,7 @@ fn database(id: &str, interface: &str) -> Database {
         master_username: "master".into(),
         master_password: Secret::new("first secret"),
         database_name: Some("links".into()),
-        parameters: std::collections::BTreeMap::new(),
+        parameters: BTreeMap::new(),
         tls_only: true,
         allocated_gib: 20,
         memory_mib: 1024,

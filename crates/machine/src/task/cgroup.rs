@@ -207,7 +207,7 @@ impl Group {
             if processes.is_empty() {
                 break;
             }
-            std::thread::sleep(std::time::Duration::from_millis(2));
+            std::thread::sleep(Duration::from_millis(2));
         }
         self.remove();
     }
