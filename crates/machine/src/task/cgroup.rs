@@ -130,9 +130,11 @@ impl Group {
 
     fn controllers(&self) -> Vec<PathBuf> {
         match self.version {
-            Version::V1 => ["cpu", "memory"]
+            // What is used is counted in a hierarchy of its own, or in `cpu`'s.
+            Version::V1 => ["cpu", "memory", "cpuacct"]
                 .iter()
                 .map(|name| Path::new(ROOT).join(name))
+                .filter(|path| path.exists())
                 .collect(),
             Version::V2 => vec![PathBuf::from(ROOT)],
             Version::None => Vec::new(),
