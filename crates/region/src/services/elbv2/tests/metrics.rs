@@ -17,6 +17,9 @@ fn minute() -> Timestamp {
     MINUTE.parse().expect("a moment")
 }
 
+/// A metric, a statistic, dimensions, and what is wanted.
+type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], Option<f64>);
+
 /// One statistic of the minute.
 fn statistic(
     lab: &mut Lab,
@@ -131,7 +134,7 @@ fn what_went_through_is_told_by_load_balancer_zone_and_group() {
     let of_balancer = [("LoadBalancer", id.as_str())];
     let of_group = [("TargetGroup", tail.as_str()), ("LoadBalancer", &id)];
     let zone = ("AvailabilityZone", "eu-central-1b");
-    let cases: &[(&str, &str, &[(&str, &str)], Option<f64>)] = &[
+    let cases: &[Case] = &[
         ("RequestCount", "Sum", &of_balancer, Some(30.0)),
         ("RequestCount", "Average", &of_balancer, Some(1.0)),
         ("RequestCount", "Sum", &[of_balancer[0], zone], Some(20.0)),
