@@ -262,7 +262,8 @@ fn a_restarted_node_serves_what_it_served() {
     let directory = node.stop();
     assert!(std::net::TcpStream::connect(address).is_err());
     let mut again = Node::start_in(Arc::clone(&directory), 2);
-    // Nobody has told it anything.
+    // Nobody has told it anything. Its socket is there before its listeners are.
+    wait_for("it listens again", || std::net::TcpStream::connect(address));
     assert_eq!(get(address, "/", &[]).origin(), "a");
     assert_eq!(again.status().version, Some(41));
     again.stop();
