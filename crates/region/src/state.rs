@@ -232,3 +232,20 @@ impl Region {
         self.tables().iter().map(|table| table.version()).sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_service_is_found_by_the_name_that_calls_come_with() {
+        // The gateway speaks S3 by itself.
+        for service in SERVICES.iter().filter(|service| service.id != "s3") {
+            assert!(
+                wire::service(service.id).is_some(),
+                "no call ever comes for {}",
+                service.id
+            );
+        }
+    }
+}

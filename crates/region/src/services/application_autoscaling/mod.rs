@@ -44,5 +44,5 @@ crate::operations! { wire::application_autoscaling::op;
 pub(crate) const SERVICE: Service = Service {
     reconcile: reconcile::reconcile,
     deadline: reconcile::deadline,
-    ..Service::new("application-autoscaling", handler)
+    ..Service::new("application_autoscaling", handler)
 };

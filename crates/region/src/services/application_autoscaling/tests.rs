@@ -7,7 +7,7 @@ use wire::cloudwatch::StateValue;
 use super::policy::{Breach, invoke};
 use crate::services::ecs::tests::stage::Stage;
 
-const SERVICE: &str = "application-autoscaling";
+const SERVICE: &str = "application_autoscaling";
 const RESOURCE: &str = "service/main/web";
 const DIMENSION: api::ScalableDimension = api::ScalableDimension::EcsServiceDesiredCount;
 
