@@ -12,7 +12,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 const TERRELLA: &str = env!("CARGO_BIN_EXE_terrella");
-pub(crate) const INFRA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra");
+const INFRA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra");
 const TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target");
 
 pub(crate) struct Region {
@@ -114,6 +114,12 @@ impl Region {
             eprintln!("terrella {}: {}", arguments.join(" "), output.status);
         }
         String::from_utf8(output.stdout).expect("it prints text")
+    }
+
+    /// Runs a drill as its user does; gives its report.
+    pub(crate) fn drill(&self, name: &str) -> Value {
+        let text = self.text(&["drill", name, "--infra", INFRA, "--json"]);
+        serde_json::from_str(&text).expect("a report")
     }
 
     pub(crate) fn status(&self) -> Value {
@@ -287,6 +293,11 @@ fn links() -> PathBuf {
                 built.display()
             )
         })
+}
+
+/// That a drill's report says so.
+pub(crate) fn held(report: &Value) {
+    assert_eq!(report["verdict"], "held", "{report:#}");
 }
 
 pub(crate) fn wait_for(what: &str, limit: Duration, mut so: impl FnMut() -> bool) {
