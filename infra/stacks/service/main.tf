@@ -100,7 +100,7 @@ module "service" {
   desired_count    = var.desired_count
   scaling          = var.scaling
 
-  environment = merge(var.environment_variables, {
+  environment = merge(var.settings, {
     DATABASE_HOST    = local.database.host
     DATABASE_PORT    = tostring(local.database.port)
     DATABASE_NAME    = local.database.database_name

@@ -92,3 +92,8 @@ output "scaling" {
   description = "Bounds of the number of tasks; null where it stays."
   value       = module.service.scaling
 }
+
+output "settings" {
+  description = "Settings of the application that were applied beside those that this stack makes."
+  value       = var.settings
+}

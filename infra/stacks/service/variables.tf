@@ -76,7 +76,7 @@ variable "scaling" {
   })
   default = null
 
-  # The one place that knows production by its name: no value can put it to bed.
+  # Production is known by its name: no value can put it to bed.
   validation {
     condition     = try(var.scaling.office_hours, null) == null || !startswith(var.environment, "prod")
     error_message = "Production does not close: office_hours are for the other environments."
@@ -104,11 +104,33 @@ variable "cpu_architecture" {
   nullable    = false
 }
 
-variable "environment_variables" {
-  description = "Environment variables of the container beside those of the database. Nothing secret."
+variable "settings" {
+  description = "Settings of the application beside those that this stack makes: environment variables of its container, by name. Nothing secret: they can be read in the task definition."
   type        = map(string)
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.settings) : can(regex("^[A-Z_][A-Z0-9_]*$", name))])
+    error_message = "A setting is named in upper-case letters, digits and underscores, and begins with no digit."
+  }
+
+  # PORT and the secret are the container's too, and would be overwritten without a word.
+  validation {
+    condition     = length(setintersection(keys(var.settings), ["PORT", "DATABASE_HOST", "DATABASE_PORT", "DATABASE_NAME", "DATABASE_SSLMODE", "DATABASE_SECRET_ARN"])) == 0
+    error_message = "PORT and DATABASE_HOST, _PORT, _NAME, _SSLMODE and _SECRET_ARN come from the other stacks (database_sslmode is a variable of its own)."
+  }
+
+  validation {
+    condition     = alltrue([for value in values(var.settings) : value != null])
+    error_message = "A setting has a value; leave out what the application is to decide."
+  }
+
+  # Whoever reaches the service could make it fail.
+  validation {
+    condition     = !contains(keys(var.settings), "LINKS_DRILLS") || !startswith(var.environment, "prod")
+    error_message = "LINKS_DRILLS lets anyone make the service misbehave: it is for the other environments."
+  }
 }
 
 variable "database_sslmode" {

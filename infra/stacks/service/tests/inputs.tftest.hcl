@@ -124,6 +124,65 @@ run "office_hours_elsewhere" {
   }
 }
 
+run "settings_beside_the_stacks_own" {
+  command = plan
+
+  variables {
+    image    = "v1.2.3"
+    settings = { CACHE_TTL = "30s", LINKS_DRILLS = "1" }
+  }
+
+  assert {
+    condition     = output.settings == tomap({ CACHE_TTL = "30s", LINKS_DRILLS = "1" })
+    error_message = "What was set can be read by who sets more."
+  }
+}
+
+run "refuses_settings_that_no_environment_has" {
+  command = plan
+
+  variables {
+    image    = "v1.2.3"
+    settings = { "cache-ttl" = "30s" }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "refuses_settings_of_the_stacks_own" {
+  command = plan
+
+  variables {
+    image    = "v1.2.3"
+    settings = { DATABASE_HOST = "elsewhere.internal" }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "refuses_settings_without_a_value" {
+  command = plan
+
+  variables {
+    image    = "v1.2.3"
+    settings = { CACHE_TTL = null }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "refuses_drills_in_production" {
+  command = plan
+
+  variables {
+    image       = "v1.2.3"
+    environment = "prod"
+    settings    = { LINKS_DRILLS = "1" }
+  }
+
+  expect_failures = [var.settings]
+}
+
 run "https_where_there_is_a_domain" {
   command = plan
 
