@@ -1,11 +1,12 @@
-//! What time brings: scheduled actions that are due, activities that came to their end.
+//! What time brings: scheduled actions that are due, demand where nothing runs, activities that
+//! came to their end.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::activity;
 use super::resource::Resource;
 use super::state::{Activity, ActivityStatus};
-use super::{scale, scheduled_action};
+use super::{policy, scale, scheduled_action};
 use crate::services::ecs;
 use crate::{Context, Region};
 
@@ -17,6 +18,7 @@ const MOST_RUNS: usize = 10_000;
 
 pub(super) fn reconcile(region: &mut Region, context: &Context) {
     run_due(region, context);
+    policy::wake(region, context);
     finish(region, context);
     let activities = &region.application_autoscaling.activities;
     if activities.values().any(|one| expired(one, context.now)) {

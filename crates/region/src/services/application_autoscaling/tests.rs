@@ -963,3 +963,61 @@ fn an_alarm_of_ones_own_calls_a_step_policy() {
     busy(&mut stage, 3, |_| 95.0);
     assert!(desired(&mut stage) >= 4);
 }
+
+/// Tells how much waits to be done, in one datapoint.
+fn waiting(stage: &mut Stage, value: f64) {
+    let datum = wire::cloudwatch::MetricDatum {
+        metric_name: "Waiting".into(),
+        value: Some(value),
+        ..Default::default()
+    };
+    let input = wire::cloudwatch::PutMetricDataInput {
+        namespace: "Shop".into(),
+        metric_data: Some(vec![datum]),
+        ..Default::default()
+    };
+    stage
+        .bench
+        .call::<wire::cloudwatch::op::PutMetricData>("cloudwatch", input)
+        .expect("it is kept");
+}
+
+#[test]
+fn one_datapoint_of_demand_starts_the_first_task() {
+    let mut stage = scaled(1, 0, 4);
+    let mut policy = cpu();
+    policy.policy_name = "waiting".into();
+    if let Some(configuration) = &mut policy.target_tracking_scaling_policy_configuration {
+        configuration.predefined_metric_specification = None;
+        configuration.customized_metric_specification = Some(api::CustomizedMetricSpecification {
+            namespace: Some("Shop".into()),
+            metric_name: Some("Waiting".into()),
+            statistic: Some(api::MetricStatistic::Average),
+            ..Default::default()
+        });
+    }
+    put(&mut stage, policy);
+    put(&mut stage, cpu());
+    // What the last task used is no demand.
+    busy(&mut stage, 1, |_| 50.0);
+    stage.update(|input| input.desired_count = Some(0));
+    stage.pass(120);
+    assert_eq!(desired(&mut stage), 0);
+    waiting(&mut stage, 0.0);
+    stage.pass(120);
+    assert_eq!(desired(&mut stage), 0);
+    assert!(activities(&mut stage, true).is_empty());
+    // Closed is closed.
+    register(&mut stage, bounds(0, 0));
+    waiting(&mut stage, 500.0);
+    stage.pass(120);
+    assert_eq!(desired(&mut stage), 0);
+    register(&mut stage, bounds(0, 4));
+    waiting(&mut stage, 500.0);
+    stage.pass(70);
+    assert_eq!(desired(&mut stage), 1, "the smallest step, whatever waits");
+    assert_eq!(
+        activities(&mut stage, true)[0][1],
+        "a datapoint of 500 showed demand at zero capacity to policy waiting"
+    );
+}

@@ -102,6 +102,89 @@ pub fn invoke(region: &mut Region, context: &Context, policy_arn: &str, breach: 
     }
 }
 
+/// Starts the first task of services that rest at zero and are asked for something: a single
+/// datapoint of demand is enough, no alarm has to go off.
+///
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-auto-scaling.html>
+pub(in super::super) fn wake(region: &mut Region, context: &Context) {
+    let resting: Vec<Resource> = region
+        .application_autoscaling
+        .targets
+        .values()
+        .filter(|target| target.min == 0 && target.max > 0)
+        .filter_map(|target| Resource::of(&target.resource_id))
+        .collect();
+    for resource in resting {
+        let Some(target) = region.application_autoscaling.targets.get(&resource.id) else {
+            continue;
+        };
+        let Some(now) = scale::situation(region, context, &resource, target) else {
+            continue;
+        };
+        if now.desired > 0 || now.running > 0 {
+            continue;
+        }
+        let asked = region
+            .application_autoscaling
+            .policies
+            .values()
+            .filter(|policy| policy.resource_id == resource.id)
+            .find_map(|policy| demand(region, context, policy));
+        if let Some((verdict, cause)) = asked.map(|demand| demand.at(&now)) {
+            scale::carry_out(region, context, &resource, &now, verdict, cause);
+        }
+    }
+}
+
+/// What a tracking policy's metric asks for.
+struct Demand {
+    policy: String,
+    metric: f64,
+    target: f64,
+    cooldown: SignedDuration,
+}
+
+impl Demand {
+    fn at(self, now: &decide::Situation) -> (Verdict, String) {
+        let verdict = decide::track_out(now, self.metric, self.target, self.cooldown);
+        let cause = format!(
+            "a datapoint of {} showed demand at zero capacity to policy {}",
+            self.metric, self.policy
+        );
+        (verdict, cause)
+    }
+}
+
+/// The newest datapoint of a tracking policy, where it is there and above zero. What tasks use is
+/// no demand: without tasks there is none of it, and the last of it was theirs.
+fn demand(region: &Region, context: &Context, policy: &Policy) -> Option<Demand> {
+    let PolicyKind::Tracking {
+        configuration,
+        high,
+        ..
+    } = &policy.kind
+    else {
+        return None;
+    };
+    let configuration = &configuration.0;
+    let of_tasks = configuration
+        .predefined_metric_specification
+        .as_ref()
+        .is_some_and(|metric| {
+            metric.predefined_metric_type != api::MetricType::ALBRequestCountPerTarget
+        });
+    if of_tasks {
+        return None;
+    }
+    let metric = cloudwatch::alarm::newest(region, context, high).filter(|metric| *metric > 0.0)?;
+    Some(Demand {
+        policy: policy.name.clone(),
+        metric,
+        target: configuration.target_value,
+        cooldown: cooldown(configuration.scale_out_cooldown),
+    })
+}
+
 /// The policy of an alarm's action.
 fn find(region: &Region, action: &str) -> Option<(String, String)> {
     region

@@ -4,6 +4,7 @@ mod alarm;
 mod invoke;
 mod read;
 
+pub(super) use invoke::wake;
 pub use invoke::{Breach, invoke};
 
 use wire::Error;

@@ -121,6 +121,16 @@ fn evaluate_metric_alarms(region: &mut Region, context: &Context, before: Option
     }
 }
 
+/// What a metric alarm looks at in the newest period that is over, if there is anything.
+pub fn newest(region: &Region, context: &Context, name: &str) -> Option<f64> {
+    let Kind::Metric(rule) = &super::get(region, name)?.kind else {
+        return None;
+    };
+    let end = beat(context.now, watched::cadence(rule));
+    let range = watched::read(region, rule, end, context.now.as_second())?;
+    Some(range.first()?.datum?.value)
+}
+
 /// `None`: the alarm keeps its state.
 fn judge(
     region: &Region,

@@ -24,6 +24,7 @@ use crate::{Context, Region};
 
 pub(super) use composite::put_composite_alarm;
 pub(super) use describe::{describe_alarms, describe_alarms_for_metric};
+pub use evaluate::newest;
 pub(super) use evaluate::{deadline, reconcile};
 pub(super) use history::describe_alarm_history;
 pub(super) use metric::put_metric_alarm;
