@@ -6,8 +6,12 @@
 //! and its line in [`all`].
 
 mod evidence;
+mod load;
 mod reachability;
 mod site;
+mod target_tracking;
+mod thundering_herd;
+mod watch;
 
 use std::time::Instant;
 
@@ -38,7 +42,11 @@ pub trait Drill {
 
 /// Every drill, in the order in which they are run.
 pub fn all() -> Vec<Box<dyn Drill>> {
-    vec![Box::new(reachability::Reachability)]
+    vec![
+        Box::new(reachability::Reachability),
+        Box::new(target_tracking::TargetTracking),
+        Box::new(thundering_herd::ThunderingHerd),
+    ]
 }
 
 /// What a drill found.

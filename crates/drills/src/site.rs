@@ -1,5 +1,7 @@
 //! A running region and the system in it, as a drill may know them.
 
+mod observe;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -9,6 +11,8 @@ pub use machine::client::Place;
 use machine::client::Program;
 use serde_json::Value;
 use terraform::{Backend, Interrupt, Plan, Stack, Terraform, Variables};
+
+pub(crate) use observe::{Activity, Metric, Tasks};
 
 /// Between two looks at something that is waited for.
 const PAUSE: Duration = Duration::from_millis(200);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::error::{Failure, Step as _, chain};
 
 const USAGE: &str = "probe: listen ADDRESS TEXT | http ADDRESS TEXT | fetch ADDRESS [MILLISECONDS] | \
-                     connect ADDRESS [MILLISECONDS] | hold ADDRESS | get ADDRESS PATH | \
+                     connect ADDRESS [MILLISECONDS] | hold ADDRESS | get ADDRESS PATH | page ADDRESS PATH | \
                      exchange ADDRESS TEXT [MILLISECONDS] | listen-udp ADDRESS TEXT | \
                      fetch-udp ADDRESS [MILLISECONDS] | resolve NAME";
 
@@ -25,6 +25,7 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitCode {
         ["connect", address] => try_connect(address, "1000"),
         ["connect", address, limit] => try_connect(address, limit),
         ["get", address, path] => get(address, path),
+        ["page", address, path] => page(address, path),
         ["hold", address] => hold(address),
         ["exchange", address, text] => exchange(address, text, "5000"),
         ["exchange", address, text, limit] => exchange(address, text, limit),
@@ -145,6 +146,26 @@ fn get(address: &str, path: &str) -> Result<(), Failure> {
         .read_line(&mut line)
         .step(|| format!("read from {address}"))?;
     say(line.trim_end())
+}
+
+/// Asks for a page by HTTP and prints it, if it is there.
+fn page(address: &str, path: &str) -> Result<(), Failure> {
+    let mut stream = connect(address, Duration::from_secs(2))?;
+    // Of the older version, whose answers come in one piece.
+    write!(stream, "GET {path} HTTP/1.0\r\nhost: {address}\r\n\r\n")
+        .step(|| format!("write to {address}"))?;
+    let mut answer = String::new();
+    stream
+        .read_to_string(&mut answer)
+        .step(|| format!("read from {address}"))?;
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .ok_or_else(|| Failure::new(format!("{address} answers without a head")))?;
+    let status = head.lines().next().unwrap_or_default();
+    if status.split(' ').nth(1) != Some("200") {
+        return Err(Failure::new(format!("{address} answers {status}")));
+    }
+    say(body)
 }
 
 /// Prints the greeting.

@@ -1,0 +1,297 @@
+//! Twenty times the load from one moment to the next, with and without the application's cache.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use async_trait::async_trait;
+use http::Method;
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use crate::load::{Ask, Load, Seen};
+use crate::site::interface;
+use crate::{Drill, Evidence, Site};
+
+/// Region time to real time: a minute is three seconds.
+const RATE: u32 = 20;
+/// What is applied where an environment scales nothing.
+const SCALING: &str = r#"{"min_tasks": 1, "max_tasks": 4}"#;
+/// How many times the small load comes at once.
+const HERD: f64 = 20.0;
+/// The herd, in what the tasks serve at most before any is added.
+const BEYOND: f64 = 1.25;
+/// So many a second are more than any machine serves: all of the load's users wait all the time,
+/// and what comes back is what can be served. For so long, in real time.
+const FLOOD: f64 = 1e6;
+const MEASURED: Duration = Duration::from_secs(4);
+
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+/// Within so much of the region's time all have to be served again.
+const SERVED_WITHIN: SignedDuration = SignedDuration::from_mins(12);
+/// Without the cache it is enough to see where the herd ends up.
+const WATCHED: SignedDuration = SignedDuration::from_mins(6);
+/// Slower than this is not served well.
+const SLOW: Duration = Duration::from_secs(1);
+/// Of a hundred requests, how many may reach the database with the cache.
+const READS: f64 = 1.0;
+
+pub(crate) struct ThunderingHerd;
+
+#[async_trait(?Send)]
+impl Drill for ThunderingHerd {
+    fn name(&self) -> &'static str {
+        "thundering-herd"
+    }
+
+    fn claim(&self) -> &'static str {
+        "When twenty times as many users come at once to one link, tasks are added, and within \
+         twelve minutes all are served again, 99 % of them within a second; of a hundred requests \
+         at most one reaches the database, which without the cache most do."
+    }
+
+    fn proves(&self) -> &'static [&'static str] {
+        &["R9", "R11"]
+    }
+
+    async fn run(&self, site: &Site, evidence: &mut Evidence<'_>) -> Result<()> {
+        if site.outputs("service").await?.get("scaling").is_err() {
+            site.with_settings(&[], &[("scaling", SCALING)]).await?;
+        }
+        let ask = link(site).await?;
+        site.set_rate(RATE).await?;
+        let few = site.fewest_tasks().await?;
+        let herd = capacity(&ask).await? * BEYOND;
+        let with = come(site, &ask, herd, SERVED_WITHIN).await?;
+        evidence.saw(
+            "twenty times the load at once: tasks are added, and all are served again",
+            with.told(herd, few.desired),
+            with.served.is_some() && with.most > few.desired,
+        );
+        evidence.saw(
+            format!("of a hundred requests at most {READS} reaches the database"),
+            with.reads_told(),
+            with.reads_of_a_hundred() <= READS,
+        );
+        if with.served.is_none() || with.reads_of_a_hundred() > READS {
+            return Ok(());
+        }
+        site.with_settings(&[("CACHE_BYTES", "0")], &[]).await?;
+        site.fewest_tasks().await?;
+        let without = come(site, &ask, herd, WATCHED).await?;
+        evidence.saw(
+            "without the application's cache the database gets most of them",
+            format!(
+                "{}; {}",
+                without.reads_told(),
+                without.told(herd, few.desired)
+            ),
+            without.reads_of_a_hundred() >= 50.0,
+        );
+        Ok(())
+    }
+
+    async fn restore(&self, site: &Site) -> Result<()> {
+        site.restore_service().await
+    }
+}
+
+/// A link of the drill's own, and what follows it.
+async fn link(site: &Site) -> Result<Ask> {
+    let make = Ask {
+        address: site.entrance().await?,
+        method: Method::POST,
+        path: "/api/links".to_owned(),
+        body: r#"{"target": "https://example.com/thundering-herd"}"#,
+    };
+    let (status, body) = make.send().await?;
+    let made: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let Some(slug) = made["slug"].as_str() else {
+        bail!(
+            "no link could be made: {status} {}",
+            String::from_utf8_lossy(&body)
+        );
+    };
+    Ok(Ask {
+        method: Method::GET,
+        path: format!("/{slug}"),
+        body: "",
+        ..make
+    })
+}
+
+/// How many requests a second are served, when more come than can be.
+async fn capacity(ask: &Ask) -> Result<f64> {
+    let load = Load::start(ask.clone(), FLOOD)?;
+    // The first second warms connections and caches up.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    load.take();
+    tokio::time::sleep(MEASURED).await;
+    let seen = load.take();
+    if seen.served() == 0 {
+        bail!("nothing is served: {seen}");
+    }
+    #[expect(clippy::cast_precision_loss, reason = "it is a number of requests")]
+    Ok(seen.served() as f64 / MEASURED.as_secs_f64())
+}
+
+/// What came of a herd.
+struct Herd {
+    small: Seen,
+    first_minute: Seen,
+    all: Seen,
+    /// How long after the herd came the first minute began in which all were served.
+    served: Option<SignedDuration>,
+    last_minute: Seen,
+    /// How long it was watched.
+    watched: SignedDuration,
+    /// The most tasks that ran.
+    most: u32,
+    /// From the database, while the herd was there.
+    reads: u64,
+}
+
+/// The small load, then the herd, until all are served or so much time has passed.
+async fn come(site: &Site, ask: &Ask, herd: f64, limit: SignedDuration) -> Result<Herd> {
+    let load = Load::start(ask.clone(), herd / HERD)?;
+    site.within(MINUTE * 2, async || Ok(None::<()>)).await?;
+    let small = load.take();
+    let before = reads(site).await?;
+    let begun = site.now().await?;
+    load.set_rate(herd);
+    let mut found = Herd {
+        small,
+        first_minute: Seen::default(),
+        all: Seen::default(),
+        served: None,
+        last_minute: Seen::default(),
+        watched: limit,
+        most: 0,
+        reads: 0,
+    };
+    while found.served.is_none() && site.now().await?.duration_since(begun) < limit {
+        let minute = site.now().await?;
+        site.within(MINUTE, async || {
+            found.most = found.most.max(site.open_tasks().await?.running);
+            Ok(None::<()>)
+        })
+        .await?;
+        let seen = load.take();
+        if found.all.sent() == 0 {
+            found.first_minute = seen.clone();
+        }
+        if all_served(&seen) {
+            found.served = Some(minute.duration_since(begun));
+        }
+        found.all.add(seen.clone());
+        found.last_minute = seen;
+    }
+    drop(load);
+    found.reads = reads(site).await?.saturating_sub(before);
+    Ok(found)
+}
+
+fn all_served(seen: &Seen) -> bool {
+    seen.served() > 0 && seen.failed() == 0 && seen.percentile(99) <= SLOW
+}
+
+/// How often the tasks that run now have read from a database.
+async fn reads(site: &Site) -> Result<u64> {
+    let port = site.outputs("network").await?.get("service_port")?.clone();
+    let mut all = 0;
+    for task in site.tasks().await? {
+        let (place, address) = interface(&task)?;
+        let told = site
+            .probe(&place, &["page", &format!("{address}:{port}"), "/metrics"])
+            .await?;
+        if !told.worked {
+            bail!("a task does not tell its metrics: {}", told.said);
+        }
+        all += counted(&told.said, "links_database_reads_total")
+            .with_context(|| format!("the metrics of {address} cannot be read"))?;
+    }
+    Ok(all)
+}
+
+/// The sum of a counter over its labels, in Prometheus's text; zero where it counted nothing.
+fn counted(text: &str, name: &str) -> Result<u64> {
+    text.lines()
+        .filter(|line| {
+            line.strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with(['{', ' ']))
+        })
+        .map(|line| {
+            let (_, value) = line.rsplit_once(' ').context("a counter has no value")?;
+            value.parse::<u64>().context("a counter is no number")
+        })
+        .sum()
+}
+
+impl Herd {
+    /// Of a hundred that were served.
+    fn reads_of_a_hundred(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "they are numbers of requests")]
+        let (reads, served) = (self.reads as f64, self.all.served() as f64);
+        100.0 * reads / served
+    }
+
+    fn reads_told(&self) -> String {
+        format!(
+            "{} reads of the database for {} served requests: {:.2} of a hundred",
+            self.reads,
+            self.all.served(),
+            self.reads_of_a_hundred()
+        )
+    }
+
+    fn told(&self, herd: f64, fewest: u32) -> String {
+        format!(
+            "{fewest} tasks before, {} served well; then {herd:.0} a second: {} failed of {}, in the \
+             first minute {} of {}; {}",
+            self.small,
+            self.all.failed(),
+            self.all.sent(),
+            self.first_minute.failed(),
+            self.first_minute.sent(),
+            match self.served {
+                Some(after) => format!(
+                    "all served from {}:{:02} min on, by {} tasks: {}",
+                    after.as_secs() / 60,
+                    after.as_secs() % 60,
+                    self.most,
+                    self.last_minute
+                ),
+                None => format!(
+                    "after {} min {} tasks still do not serve all: {}",
+                    self.watched.as_secs() / 60,
+                    self.most,
+                    self.last_minute
+                ),
+            }
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_summed_over_their_labels() {
+        let text = "# TYPE links_database_reads_total counter\n\
+                    links_database_reads_total{server=\"replica\"} 40\n\
+                    links_database_reads_total{server=\"writer\"} 2\n\
+                    links_database_reads_total_more 9\n";
+        assert_eq!(
+            counted(text, "links_database_reads_total").expect("a sum"),
+            42
+        );
+        assert_eq!(counted("", "links_database_reads_total").expect("a sum"), 0);
+        assert!(
+            counted(
+                "links_database_reads_total many",
+                "links_database_reads_total"
+            )
+            .is_err()
+        );
+    }
+}
