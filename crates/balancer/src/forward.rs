@@ -4,7 +4,9 @@ use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, EXPECT, HOST, HeaderName, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{HeaderValue, Request, Response, StatusCode, Uri, Version};
 use hyper::body::{Body as _, Incoming};
 
@@ -99,6 +101,10 @@ impl Exchange<'_> {
             }
             let body = AnswerBody::full(self.front, Bytes::new(), self.draft.take());
             return Ok(Response::from_parts(head, body));
+        }
+        if head.headers.contains_key(TRANSFER_ENCODING) {
+            // The coding says where the body ends; a length beside it is wrong, whatever it says.
+            head.headers.remove(CONTENT_LENGTH);
         }
         headers::remove_hop_by_hop(&mut head.headers, false);
         head.extensions.clear();
