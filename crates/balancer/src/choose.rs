@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use http::header::SET_COOKIE;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderValue, StatusCode};
 use world::balancer::{Algorithm, Stickiness};
 
-use crate::cookies::{self, Bond};
+use crate::cookies::{self, Bond, Tag};
 use crate::exchange::{Exchange, Refusal};
+use crate::fields::Fields;
 use crate::plan::{Compiled, Forward};
 use crate::select;
 use crate::upstream::Target;
@@ -21,14 +21,17 @@ pub(crate) struct Choice {
     group: usize,
     pub target: Rc<Target>,
     pub outstanding: Option<Arc<AtomicUsize>>,
+    /// When it was chosen, where cookies may bind.
     now: Option<SystemTime>,
+    /// The action and how long it binds clients to the group.
+    group_bond: Option<(Tag, Duration)>,
 }
 
 impl Exchange<'_> {
     pub(crate) fn choose(
         &mut self,
         forward: &Forward,
-        request: &HeaderMap,
+        request: Fields<'_>,
     ) -> Result<Choice, Refusal> {
         let compiled = &self.view.plan.compiled;
         let core = &self.front.core;
@@ -107,13 +110,17 @@ impl Exchange<'_> {
                 .then(|| Arc::clone(&route.targets[chosen].outstanding)),
             target,
             now,
+            group_bond: forward
+                .stickiness
+                .filter(|_| forward.groups.len() > 1)
+                .map(|duration| (forward.tag, duration)),
         })
     }
 
     fn choose_group(
         &self,
         forward: &Forward,
-        request: &HeaderMap,
+        request: Fields<'_>,
         now: Option<SystemTime>,
     ) -> Option<usize> {
         if let [(only, _)] = forward.groups[..] {
@@ -139,25 +146,33 @@ impl Exchange<'_> {
         select::weighted(weights, self.front.core.chance()).map(|i| forward.groups[i].0)
     }
 
-    /// Binds the client to what was chosen, where the group or the action asks for it.
-    pub(crate) fn stick(&self, choice: &Choice, forward: &Forward, answer: &mut HeaderMap) {
-        let Some(now) = choice.now else { return };
+    /// The cookies that bind the client to what was chosen, where the group or the action asks
+    /// for it, given the headers of the target's answer.
+    pub(crate) fn stick(&self, choice: &Choice, answer: Fields<'_>) -> Vec<HeaderValue> {
+        let mut cookies = Vec::new();
+        let Some(now) = choice.now else {
+            return cookies;
+        };
         let compiled = &self.view.plan.compiled;
         let group = &compiled.groups[choice.group];
-        let secure = self.front.tls.is_some();
-        let chance = || [self.front.core.chance(), self.front.core.chance()];
-        let mut set = |name, twin, value: String, expires| {
-            for cookie in cookies::set(name, twin, &value, expires, secure) {
-                answer.append(SET_COOKIE, cookie);
-            }
+        let mut set = |name, twin, bond, duration| {
+            let chance = [self.front.core.chance(), self.front.core.chance()];
+            let value = compiled.sealer.seal(bond, now + duration, chance);
+            let secure = self.front.tls.is_some();
+            cookies.extend(cookies::set(
+                name,
+                twin,
+                &value,
+                now + cookies::KEPT,
+                secure,
+            ));
         };
-        if let (Some(duration), true) = (forward.stickiness, forward.groups.len() > 1) {
+        if let Some((action, duration)) = choice.group_bond {
             let bond = Bond::Group {
-                action: forward.tag,
+                action,
                 group: group.tag,
             };
-            let value = compiled.sealer.seal(bond, now + duration, chance());
-            set("AWSALBTG", Some("AWSALBTGCORS"), value, now + cookies::KEPT);
+            set("AWSALBTG", Some("AWSALBTGCORS"), bond, duration);
         }
         let bond = Bond::Target {
             group: group.tag,
@@ -165,33 +180,29 @@ impl Exchange<'_> {
         };
         match &group.attributes.stickiness {
             Some(Stickiness::LbCookie { duration_ms }) => {
-                let until = now + Duration::from_millis(*duration_ms);
-                let value = compiled.sealer.seal(bond, until, chance());
-                set("AWSALB", Some("AWSALBCORS"), value, now + cookies::KEPT);
+                let duration = Duration::from_millis(*duration_ms);
+                set("AWSALB", Some("AWSALBCORS"), bond, duration);
             }
             Some(Stickiness::AppCookie {
                 cookie_name,
                 duration_ms,
             }) if cookies::is_set(answer, cookie_name) => {
-                let until = now + Duration::from_millis(*duration_ms);
-                let value = compiled.sealer.seal(bond, until, chance());
-                for cookie in cookies::set("AWSALBAPP-0", None, &value, now + cookies::KEPT, secure)
-                {
-                    answer.append(SET_COOKIE, cookie);
-                }
+                let duration = Duration::from_millis(*duration_ms);
+                set("AWSALBAPP-0", None, bond, duration);
             }
             // An application's cookie binds only once the application has set it.
             None | Some(Stickiness::AppCookie { .. }) => {}
         }
+        cookies
     }
 }
 
 /// The target that a request's cookies bind it to.
 fn bound_target(
     compiled: &Compiled,
-    group: cookies::Tag,
+    group: Tag,
     stickiness: &Stickiness,
-    request: &HeaderMap,
+    request: Fields<'_>,
     now: SystemTime,
 ) -> Option<SocketAddr> {
     let names: &[&str] = match stickiness {

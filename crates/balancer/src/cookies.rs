@@ -5,10 +5,12 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::header::COOKIE;
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
+use http::header::{COOKIE, SET_COOKIE};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::digest::{SHA256, digest};
+
+use crate::fields::{Fields, text};
 
 /// A group, or a set of groups, in short: cookies must stay small.
 pub(crate) type Tag = u64;
@@ -124,11 +126,10 @@ fn unix_seconds(at: SystemTime) -> u64 {
 }
 
 /// The value of a request's cookie.
-pub(crate) fn get<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(crate) fn get<'a>(headers: Fields<'a>, name: &str) -> Option<&'a str> {
     headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
+        .all(&COOKIE)
+        .filter_map(text)
         .flat_map(|text| text.split(';'))
         .find_map(|pair| {
             let (key, value) = pair.trim().split_once('=')?;
@@ -137,16 +138,12 @@ pub(crate) fn get<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// Whether an answer of a target sets the cookie.
-pub(crate) fn is_set(headers: &HeaderMap, name: &str) -> bool {
-    headers
-        .get_all(http::header::SET_COOKIE)
-        .iter()
-        .any(|value| {
-            value
-                .as_bytes()
-                .strip_prefix(name.as_bytes())
-                .is_some_and(|rest| rest.starts_with(b"="))
-        })
+pub(crate) fn is_set(headers: Fields<'_>, name: &str) -> bool {
+    headers.all(&SET_COOKIE).any(|value| {
+        value
+            .strip_prefix(name.as_bytes())
+            .is_some_and(|rest| rest.starts_with(b"="))
+    })
 }
 
 /// The `Set-Cookie` values for a cookie and its twin for other sites.
@@ -207,12 +204,13 @@ mod tests {
 
     #[test]
     fn cookies_are_found_among_others() {
-        let mut headers = HeaderMap::new();
+        let mut headers = http::HeaderMap::new();
         headers.append(COOKIE, HeaderValue::from_static("a=1; AWSALB=xyz=="));
         headers.append(COOKIE, HeaderValue::from_static("b=2"));
-        assert_eq!(get(&headers, "AWSALB"), Some("xyz=="));
-        assert_eq!(get(&headers, "b"), Some("2"));
-        assert_eq!(get(&headers, "AWSALBCORS"), None);
+        let headers = Fields::Map(&headers);
+        assert_eq!(get(headers, "AWSALB"), Some("xyz=="));
+        assert_eq!(get(headers, "b"), Some("2"));
+        assert_eq!(get(headers, "AWSALBCORS"), None);
         let set: Vec<_> = set("AWSALB", Some("AWSALBCORS"), "v", at(0), true).collect();
         assert_eq!(
             set[0],

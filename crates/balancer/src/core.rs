@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http::HeaderValue;
 use tokio::sync::{mpsc, oneshot};
@@ -14,10 +14,14 @@ use world::balancer::node::Counters;
 
 use crate::access_log::AccessLog;
 use crate::counters::{self, CoreCounters};
+use crate::headers::Fresh;
 use crate::plan::Plan;
 use crate::select::Chance;
 use crate::upstream::Target;
 use crate::watch::{Clock, Cord, TICK};
+
+/// The most that is read at once.
+const INPUT: usize = 64 * 1024;
 
 /// Stands for a listening socket, on all cores.
 pub(crate) type Slot = u32;
@@ -43,6 +47,10 @@ pub(crate) struct Core {
     pub counters: CoreCounters,
     pub log: Option<Arc<dyn AccessLog>>,
     pub view: RefCell<Option<Rc<View>>>,
+    /// What was just read, for as long as nobody waits.
+    pub input: RefCell<Box<[u8]>>,
+    /// The same moment on both clocks: a request need ask only one of them.
+    time: Cell<(Instant, Duration)>,
     chance: RefCell<Chance>,
     tls: Arc<rustls::ClientConfig>,
     /// By group and address; what is not in the plan any more is cut and forgotten.
@@ -78,6 +86,13 @@ pub(crate) struct GroupView {
 impl Core {
     pub(crate) fn chance(&self) -> u64 {
         self.chance.borrow_mut().next()
+    }
+
+    /// An id for a request that nobody has given one.
+    pub(crate) fn fresh_trace(&self, now: Instant) -> Fresh {
+        let (then, unix) = self.time.get();
+        let unix = unix + now.saturating_duration_since(then);
+        Fresh::new(unix.as_secs(), [self.chance(), self.chance()])
     }
 
     fn serve(&self, plan: Arc<Plan>, listeners: Arc<BTreeMap<Slot, usize>>) {
@@ -170,6 +185,8 @@ pub(crate) async fn run(
         counters: CoreCounters::default(),
         log,
         view: RefCell::new(None),
+        input: RefCell::new(vec![0; INPUT].into_boxed_slice()),
+        time: Cell::new(time()),
         chance: RefCell::new(Chance::new(seed)),
         tls,
         targets: RefCell::default(),
@@ -232,6 +249,7 @@ async fn tick(core: Rc<Core>) {
         core.clock.something().await;
         interval.tick().await;
         core.clock.tick();
+        core.time.set(time());
         if core.clock.now().is_multiple_of(SWEEP_TICKS) {
             let targets: Vec<_> = core.targets.borrow().values().cloned().collect();
             for target in targets {
@@ -239,6 +257,11 @@ async fn tick(core: Rc<Core>) {
             }
         }
     }
+}
+
+fn time() -> (Instant, Duration) {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH);
+    (Instant::now(), unix.unwrap_or_default())
 }
 
 /// `X-Forwarded-Port` for a listener.

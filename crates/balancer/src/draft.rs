@@ -2,13 +2,12 @@
 
 use std::time::Instant;
 
-use http::Request;
-use http::header::{HOST, HeaderValue, USER_AGENT};
-use hyper::body::Incoming;
+use http::header::{HOST, USER_AGENT};
 
 use crate::access_log::Record;
 use crate::core::View;
 use crate::front::Front;
+use crate::rules::Subject;
 
 /// An access log record that is being filled, for cores that keep a log.
 pub(crate) struct Draft {
@@ -23,19 +22,18 @@ impl Draft {
     pub(crate) fn new(
         front: &Front,
         view: &View,
-        request: &Request<Incoming>,
+        request: &Subject<'_>,
+        version: http::Version,
         started: Instant,
     ) -> Self {
-        let text = |value: Option<&HeaderValue>| {
-            value.map_or_else(String::new, |v| {
-                String::from_utf8_lossy(v.as_bytes()).into_owned()
-            })
+        let text = |value: Option<&[u8]>| {
+            value.map_or_else(String::new, |v| String::from_utf8_lossy(v).into_owned())
         };
         let scheme = if front.tls.is_some() { "https" } else { "http" };
-        let host = request.uri().authority().map_or_else(
-            || text(request.headers().get(HOST)),
-            |authority| authority.as_str().to_owned(),
-        );
+        let host = request
+            .authority
+            .map_or_else(|| text(request.headers.first(&HOST)), str::to_owned);
+        let (question, query) = request.query.map_or(("", ""), |query| ("?", query));
         let now = jiff::Timestamp::now();
         let [a, b] = [front.core.chance(), front.core.chance()];
         Self {
@@ -56,14 +54,13 @@ impl Draft {
                 received_bytes: 0,
                 sent_bytes: 0,
                 request_line: format!(
-                    "{} {scheme}://{}:{}{} {:?}",
-                    request.method(),
+                    "{} {scheme}://{}:{}{}{question}{query} {version:?}",
+                    request.method,
                     crate::rules::without_port(&host),
                     front.port,
-                    request.uri().path_and_query().map_or("/", |p| p.as_str()),
-                    request.version()
+                    request.path,
                 ),
-                user_agent: text(request.headers().get(USER_AGENT)),
+                user_agent: text(request.headers.first(&USER_AGENT)),
                 tls: front
                     .tls
                     .as_ref()

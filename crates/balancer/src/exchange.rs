@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use http::header::{CONNECTION, CONTENT_TYPE, HOST, LOCATION, SERVER, TRANSFER_ENCODING};
+use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
@@ -12,6 +13,7 @@ use hyper::ext::ReasonPhrase;
 use crate::body::AnswerBody;
 use crate::core::View;
 use crate::draft::Draft;
+use crate::fields::Fields;
 use crate::front::{Front, HEADERS_LIMIT, InService, LINE_LIMIT};
 use crate::headers;
 use crate::pages;
@@ -55,11 +57,10 @@ pub(crate) async fn serve(
     let mut answer = match &view {
         None => own(&front, StatusCode::SERVICE_UNAVAILABLE, None),
         Some(view) => {
-            let draft = front
-                .core
-                .log
-                .is_some()
-                .then(|| Box::new(Draft::new(&front, view, &request, started)));
+            let draft = front.core.log.is_some().then(|| {
+                let subject = subject(&front, &request);
+                Box::new(Draft::new(&front, view, &subject, version, started))
+            });
             let mut exchange = Exchange {
                 front: &front,
                 view,
@@ -121,6 +122,17 @@ fn own(
     answer
 }
 
+fn subject<'r>(front: &Front, request: &'r Request<Incoming>) -> Subject<'r> {
+    Subject {
+        method: request.method().as_str(),
+        authority: request.uri().authority().map(Authority::as_str),
+        path: request.uri().path(),
+        query: request.uri().query(),
+        headers: Fields::Map(request.headers()),
+        peer: front.peer.ip(),
+    }
+}
+
 impl Exchange<'_> {
     async fn handle(
         &mut self,
@@ -157,18 +169,9 @@ impl Exchange<'_> {
     }
 
     fn decide<'l>(&self, listener: &'l Listener, request: &Request<Incoming>) -> (&'l Action, u32) {
-        let (action, priority, evaluated) = listener.decide(&self.subject(request));
+        let (action, priority, evaluated) = listener.decide(&subject(self.front, request));
         self.front.core.counters.rule_evaluations.add(evaluated);
         (action, priority)
-    }
-
-    fn subject<'r>(&self, request: &'r Request<Incoming>) -> Subject<'r> {
-        Subject {
-            method: request.method(),
-            uri: request.uri(),
-            headers: request.headers(),
-            peer: self.front.peer.ip(),
-        }
     }
 
     /// Refuses what may not pass, and gives the request a Host. Says how long its headers are.
@@ -263,7 +266,7 @@ impl Exchange<'_> {
         request: &Request<Incoming>,
     ) -> Result<Response<AnswerBody>, Refusal> {
         let location = redirect.location(
-            &self.subject(request),
+            &subject(self.front, request),
             self.front.tls.is_some(),
             self.front.port,
         );

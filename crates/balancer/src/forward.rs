@@ -1,17 +1,18 @@
 //! A request's way to a target and its answer's way back.
 
 use std::rc::Rc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, SET_COOKIE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderValue, Request, Response, StatusCode, Uri, Version};
 use hyper::body::{Body as _, Incoming};
 
 use crate::body::{AnswerBody, Claim, Lease};
 use crate::exchange::{Exchange, Refusal};
+use crate::fields::Fields;
 use crate::headers;
 use crate::plan::Forward;
 use crate::upstream::{ConnectError, Progress, RequestBody, SendError, Target};
@@ -29,7 +30,7 @@ impl Exchange<'_> {
     ) -> Result<Response<AnswerBody>, Refusal> {
         let compiled = &self.view.plan.compiled;
         let attributes = &compiled.attributes;
-        let choice = self.choose(forward, request.headers())?;
+        let choice = self.choose(forward, Fields::Map(request.headers()))?;
         let upgrade = headers::wants_upgrade(request.headers(), request.version())
             .then(|| request.headers().get(UPGRADE).cloned())
             .flatten();
@@ -108,7 +109,9 @@ impl Exchange<'_> {
         }
         headers::remove_hop_by_hop(&mut head.headers, false);
         head.extensions.clear();
-        self.stick(&choice, forward, &mut head.headers);
+        for cookie in self.stick(&choice, Fields::Map(&head.headers)) {
+            head.headers.append(SET_COOKIE, cookie);
+        }
         let lease = Lease { upstream, claim };
         let body = AnswerBody::streaming(self.front, incoming, lease, self.draft.take());
         Ok(Response::from_parts(head, body))
@@ -167,14 +170,11 @@ impl Exchange<'_> {
                 map.insert(AMZN_TLS_CIPHER, cipher);
             }
         }
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let fresh = headers::new_trace(now.as_secs(), [front.core.chance(), front.core.chance()]);
+        let fresh = front.core.fresh_trace(self.started);
         let existing = map
             .get(headers::X_AMZN_TRACE_ID)
             .and_then(|value| value.to_str().ok());
-        let trace = headers::trace(existing, header_bytes, &fresh);
+        let trace = headers::trace(existing, header_bytes, fresh.id());
         if let Some(draft) = &mut self.draft {
             draft.record.trace_id.clone_from(&trace);
         }
@@ -185,7 +185,7 @@ impl Exchange<'_> {
     }
 }
 
-fn no_connection(target: &Target, error: ConnectError) -> Refusal {
+pub(crate) fn no_connection(target: &Target, error: ConnectError) -> Refusal {
     match error {
         ConnectError::Refused | ConnectError::Timeout => {
             target.counters.target_connection_errors.one();
@@ -201,7 +201,7 @@ fn no_connection(target: &Target, error: ConnectError) -> Refusal {
     )
 }
 
-fn no_answer(target: &Target, progress: &Progress, error: SendError) -> Refusal {
+pub(crate) fn no_answer(target: &Target, progress: &Progress, error: SendError) -> Refusal {
     let status = match error {
         _ if progress.failed.get() => StatusCode::BAD_REQUEST,
         SendError::Unsent(_) | SendError::Broken | SendError::Fired(Fired::Cut) => {
@@ -217,7 +217,7 @@ fn no_answer(target: &Target, progress: &Progress, error: SendError) -> Refusal 
     }
 }
 
-fn failed(target: &Target, status: StatusCode) -> Refusal {
+pub(crate) fn failed(target: &Target, status: StatusCode) -> Refusal {
     target.counters.failed(status);
     status.into()
 }

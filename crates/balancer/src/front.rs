@@ -6,14 +6,14 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::spawn_local;
 use tokio_rustls::TlsAcceptor;
@@ -22,7 +22,7 @@ use crate::core::{Core, Slot};
 use crate::exchange;
 use crate::front_io::FrontIo;
 use crate::headers::client_address;
-use crate::pages;
+use crate::http1;
 use crate::upstream::Io;
 use crate::watch::{Cord, Fired, TICK, Watch};
 
@@ -54,6 +54,8 @@ pub(crate) struct Front {
     pub last: Cell<bool>,
     /// A target to speak with directly once the 101 is out.
     pub upgrade: RefCell<Option<(Io, Bytes)>>,
+    /// How much more of what the client sends is for the general path, where that is known.
+    pub share: Cell<Option<u64>>,
     phase: Cell<Phase>,
     in_service: Cell<u32>,
     /// Something of a request came, but not yet all of its head.
@@ -87,6 +89,9 @@ impl Front {
     }
 
     pub(crate) fn received(&self, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
         self.bytes_in.set(self.bytes_in.get() + bytes as u64);
         self.core.counters.processed_bytes.add(bytes as u64);
         if self.in_service.get() == 0 && self.phase.get() == Phase::Quiet {
@@ -114,6 +119,25 @@ impl Front {
         if self.phase.get() == Phase::Flushing {
             self.phase.set(Phase::Quiet);
         }
+    }
+
+    /// Whether a client that sends nothing more owes the rest of a request.
+    pub(crate) fn waits_for_a_request(&self) -> bool {
+        self.partial.get() && self.phase.get() == Phase::Quiet
+    }
+
+    /// From here on all bytes are the clients', none the parser's.
+    pub(crate) fn hand_over(&self) {
+        self.phase.set(Phase::Answering);
+    }
+
+    /// Whether the general path has answered all that was its share, and more may come.
+    pub(crate) fn has_answered_its_share(&self, requests_before: u32) -> bool {
+        self.share.get() == Some(0)
+            && self.requests.get() > requests_before
+            && self.phase.get() == Phase::Quiet
+            && self.in_service.get() == 0
+            && !self.last.get()
     }
 
     /// The answer's body is at its end, or given up.
@@ -228,6 +252,7 @@ async fn connection(
             requests: Cell::new(0),
             last: Cell::new(false),
             upgrade: RefCell::new(None),
+            share: Cell::new(None),
             phase: Cell::new(Phase::Quiet),
             in_service: Cell::new(0),
             partial: Cell::new(false),
@@ -236,7 +261,7 @@ async fn connection(
         Rc::new(front)
     };
     match tls {
-        None => speak_http1(front(None, false), stream).await,
+        None => http1::speak(front(None, false), stream).await,
         Some(config) => {
             let handshake = TlsAcceptor::from(config).accept(stream);
             let Ok(Ok(stream)) = tokio::time::timeout(TLS_HANDSHAKE_LIMIT, handshake).await else {
@@ -250,7 +275,7 @@ async fn connection(
             if http2 {
                 speak_http2(front, stream).await;
             } else {
-                speak_http1(front, stream).await;
+                http1::speak(front, stream).await;
             }
         }
     }
@@ -283,106 +308,6 @@ fn openssl_name(iana: &str) -> String {
         .replace("AES_256", "AES256")
         .replace("_POLY1305_SHA256", "_POLY1305")
         .replace('_', "-")
-}
-
-enum End {
-    Closed,
-    Upgraded,
-    /// Nothing happened for too long.
-    Idle,
-}
-
-async fn speak_http1<S>(front: Rc<Front>, stream: S)
-where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
-{
-    let io = FrontIo::new(stream, Rc::clone(&front));
-    let service = {
-        let front = Rc::clone(&front);
-        service_fn(move |request| exchange::serve(Rc::clone(&front), request))
-    };
-    let mut connection = http1::Builder::new()
-        .max_header_size(HEADERS_LIMIT + 2 * LINE_LIMIT)
-        .serve_connection(TokioIo::new(io), service);
-    let end = poll_fn(|cx| {
-        match front.watch.poll(cx) {
-            Some(Fired::Idle) => return Poll::Ready(End::Idle),
-            Some(Fired::Cut) => {
-                Pin::new(&mut connection).graceful_shutdown();
-                // What was taken must be asked for again.
-                cx.waker().wake_by_ref();
-            }
-            None => {}
-        }
-        Pin::new(&mut connection).poll(cx).map(|ended| {
-            if ended.is_ok() && front.upgrade.borrow().is_some() {
-                End::Upgraded
-            } else {
-                End::Closed
-            }
-        })
-    })
-    .await;
-    match end {
-        End::Closed => {}
-        End::Idle => {
-            if front.partial.get() && front.phase.get() == Phase::Quiet {
-                front.core.counters.answered(StatusCode::REQUEST_TIMEOUT);
-                let mut io = connection.into_parts().io.into_inner();
-                let page = pages::raw(StatusCode::REQUEST_TIMEOUT, SystemTime::now());
-                let farewell = async {
-                    io.write_raw(&page).await?;
-                    io.shutdown().await
-                };
-                // Whoever was slow to ask may be slow to listen.
-                let _ = tokio::time::timeout(Duration::from_secs(1), farewell).await;
-            }
-        }
-        End::Upgraded => {
-            let parts = connection.into_parts();
-            let target = front.upgrade.take();
-            if let Some((target, from_target)) = target {
-                splice(
-                    &front,
-                    parts.io.into_inner(),
-                    parts.read_buf,
-                    target,
-                    from_target,
-                )
-                .await;
-            }
-        }
-    }
-}
-
-/// Passes bytes both ways until either side is done or nothing happens for too long.
-async fn splice<S>(
-    front: &Rc<Front>,
-    mut client: FrontIo<S>,
-    from_client: Bytes,
-    mut target: Io,
-    from_target: Bytes,
-) where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    front.core.counters.active_connections.one();
-    front.watch.limit(front.idle_limit());
-    // From here on all bytes are the clients', none the parser's.
-    front.phase.set(Phase::Answering);
-    let passing = async {
-        target.write_all(&from_client).await?;
-        client.write_all(&from_target).await?;
-        tokio::io::copy_bidirectional(&mut client, &mut target).await
-    };
-    let mut passing = std::pin::pin!(passing);
-    poll_fn(|cx| {
-        if front.watch.poll(cx).is_some() {
-            return Poll::Ready(());
-        }
-        passing.as_mut().poll(cx).map(|_| ())
-    })
-    .await;
-    front.core.counters.active_connections.less();
 }
 
 async fn speak_http2<S>(front: Rc<Front>, stream: S)

@@ -12,9 +12,14 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use crate::front::Front;
 use crate::pages;
 
+/// The most that is taken from a client before its turn.
+pub(crate) const AHEAD: usize = 16 * 1024;
+
 pub(crate) struct FrontIo<S> {
     stream: S,
     front: Rc<Front>,
+    /// What was read, and counted, before its turn.
+    pub ahead: Vec<u8>,
     /// What is written instead of what the parser wrote, and how much of it is out.
     instead: Option<(Vec<u8>, usize)>,
 }
@@ -24,8 +29,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FrontIo<S> {
         Self {
             stream,
             front,
+            ahead: Vec::new(),
             instead: None,
         }
+    }
+
+    /// Reads what comes from the stream.
+    pub(crate) fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(input);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+        let read = buffer.filled().len();
+        self.front.received(read);
+        Poll::Ready(Ok(read))
+    }
+
+    /// Ready when the client closes. What comes instead is kept for its turn; with that the
+    /// client is believed to be there.
+    pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let front = Rc::clone(&self.front);
+        let input = &mut front.core.input.borrow_mut()[..AHEAD];
+        while self.ahead.is_empty() {
+            match ready!(self.poll_fill(cx, input)) {
+                Ok(read) if read > 0 => self.ahead.extend_from_slice(&input[..read]),
+                _ => return Poll::Ready(()),
+            }
+        }
+        Poll::Pending
     }
 
     /// Writes as it is.
@@ -67,18 +100,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FrontIo<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for FrontIo<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for FrontIo<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        let read = buffer.filled().len() - before;
-        if read > 0 {
-            self.front.received(read);
+        let share = self.front.share.get();
+        let most = share.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+        if most == 0 {
+            return self.poll_gone(cx).map(Ok);
         }
+        if !self.ahead.is_empty() {
+            let now = most.min(self.ahead.len()).min(buffer.remaining());
+            buffer.put_slice(&self.ahead[..now]);
+            self.ahead.drain(..now);
+        } else if buffer.remaining() <= most {
+            ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+            self.front.received(buffer.filled().len() - before);
+        } else {
+            let read = ready!(self.poll_fill(cx, buffer.initialize_unfilled_to(most)))?;
+            buffer.advance(read);
+        }
+        let read = buffer.filled().len() - before;
+        self.front.share.set(share.map(|share| share - read as u64));
         Poll::Ready(Ok(()))
     }
 }

@@ -1,6 +1,5 @@
 //! What the load balancer changes in the headers of requests and answers.
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use http::header::{
@@ -18,7 +17,7 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// More addresses than this in X-Forwarded-For are refused with 463.
-const XFF_LIMIT: usize = 30;
+pub(crate) const XFF_LIMIT: usize = 30;
 
 /// The request said more addresses in X-Forwarded-For than are allowed.
 #[derive(Debug, PartialEq, Eq)]
@@ -150,18 +149,34 @@ pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap, keep_transfer_encoding:
     }
 }
 
-/// A fresh id for a trace: 8 hexadecimal digits of time, 24 of chance.
-pub(crate) fn new_trace(unix_seconds: u64, chance: [u64; 2]) -> String {
-    let mut id = String::with_capacity(40);
-    write!(
-        id,
-        "1-{:08x}-{:016x}{:08x}",
-        unix_seconds & 0xffff_ffff,
-        chance[0],
-        chance[1] & 0xffff_ffff
-    )
-    .expect("a String takes all that is written");
-    id
+/// A fresh trace id as a field of X-Amzn-Trace-Id: `Root=1-`, 8 hexadecimal digits of time, 24 of
+/// chance.
+pub(crate) struct Fresh([u8; 40]);
+
+impl Fresh {
+    pub(crate) fn new(unix_seconds: u64, chance: [u64; 2]) -> Self {
+        let mut text = *b"Root=1-00000000-000000000000000000000000";
+        hexadecimal(unix_seconds, &mut text[7..15]);
+        hexadecimal(chance[0], &mut text[16..32]);
+        hexadecimal(chance[1], &mut text[32..]);
+        Self(text)
+    }
+
+    pub(crate) fn root(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("it is plain ASCII")
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.root()["Root=".len()..]
+    }
+}
+
+/// Writes the last digits of a number, as many as there is room for.
+fn hexadecimal(mut number: u64, to: &mut [u8]) {
+    for digit in to.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[usize::try_from(number & 15).unwrap_or(0)];
+        number >>= 4;
+    }
 }
 
 /// The X-Amzn-Trace-Id for the target, given the client's and a fresh id.
@@ -312,8 +327,9 @@ mod tests {
 
     #[test]
     fn traces() {
-        let fresh = new_trace(0x5f00_0000, [1, 2]);
-        assert_eq!(fresh, "1-5f000000-000000000000000100000002");
+        let fresh = Fresh::new(0x1_5f00_0000, [1, 0xa_0000_0002]);
+        assert_eq!(fresh.root(), "Root=1-5f000000-000000000000000100000002");
+        assert_eq!(fresh.id(), "1-5f000000-000000000000000100000002");
         for (existing, bytes, expected) in [
             (None, 0, "Root=F"),
             (Some("Root=1-a-b"), 0, "Self=F;Root=1-a-b"),

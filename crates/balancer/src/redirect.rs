@@ -25,8 +25,8 @@ impl Redirect {
                 "protocol" => Some(if https { "https" } else { "http" }),
                 "host" => Some(subject.host()),
                 "port" => Some(&port),
-                "path" => Some(subject.uri.path().trim_start_matches('/')),
-                "query" => Some(subject.uri.query().unwrap_or_default()),
+                "path" => Some(subject.path.trim_start_matches('/')),
+                "query" => Some(subject.query.unwrap_or_default()),
                 _ => None,
             })
         };
@@ -71,18 +71,22 @@ fn fill<'a>(template: &'a str, value: impl Fn(&str) -> Option<&'a str>) -> Strin
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, Method, StatusCode};
+    use http::{HeaderMap, StatusCode};
 
     use super::*;
+    use crate::fields::Fields;
 
     fn location(redirect: &Redirect, uri: &str) -> String {
         let mut headers = HeaderMap::new();
         headers.insert("host", "www.example.com:8080".parse().unwrap());
+        let uri: http::Uri = uri.parse().unwrap();
         redirect.location(
             &Subject {
-                method: &Method::GET,
-                uri: &uri.parse().unwrap(),
-                headers: &headers,
+                method: "GET",
+                authority: None,
+                path: uri.path(),
+                query: uri.query(),
+                headers: Fields::Map(&headers),
                 peer: "192.0.2.1".parse().unwrap(),
             },
             false,

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use http::header::{HOST, HeaderName};
-use http::{HeaderMap, Method, Uri};
 use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
 
+use crate::fields::{Fields, text};
 use crate::pattern::Pattern;
 
 /// A condition of a rule, ready to match.
@@ -22,22 +22,22 @@ pub(crate) enum Condition {
 
 /// What rules may look at.
 pub(crate) struct Subject<'a> {
-    pub method: &'a Method,
-    pub uri: &'a Uri,
-    pub headers: &'a HeaderMap,
+    pub method: &'a str,
+    /// As in the request's target, for requests without a Host.
+    pub authority: Option<&'a str>,
+    pub path: &'a str,
+    pub query: Option<&'a str>,
+    pub headers: Fields<'a>,
     /// The TCP peer, whatever X-Forwarded-For says.
     pub peer: IpAddr,
 }
 
-impl Subject<'_> {
+impl<'a> Subject<'a> {
     /// The host name asked for, without a port.
-    pub(crate) fn host(&self) -> &str {
-        let host = match self.headers.get(HOST) {
-            Some(value) => value.to_str().unwrap_or_default(),
-            None => self
-                .uri
-                .authority()
-                .map_or("", http::uri::Authority::as_str),
+    pub(crate) fn host(&self) -> &'a str {
+        let host = match self.headers.first(&HOST) {
+            Some(value) => text(value).unwrap_or_default(),
+            None => self.authority.unwrap_or_default(),
         };
         without_port(host)
     }
@@ -60,17 +60,16 @@ impl Condition {
     pub(crate) fn holds(&self, subject: &Subject<'_>) -> bool {
         match self {
             Self::Host(patterns) => any(patterns, subject.host().as_bytes()),
-            Self::Path(patterns) => match normalized_path(subject.uri.path()) {
+            Self::Path(patterns) => match normalized_path(subject.path) {
                 Some(path) => any(patterns, path.as_bytes()),
-                None => any(patterns, subject.uri.path().as_bytes()),
+                None => any(patterns, subject.path.as_bytes()),
             },
-            Self::Header(name, patterns) => subject
-                .headers
-                .get_all(name)
-                .iter()
-                .any(|value| any(patterns, value.as_bytes())),
-            Self::Method(methods) => methods.iter().any(|m| m == subject.method.as_str()),
-            Self::Query(patterns) => subject.uri.query().is_some_and(|query| {
+            Self::Header(name, patterns) => {
+                let mut values = subject.headers.all(name);
+                values.any(|value| any(patterns, value))
+            }
+            Self::Method(methods) => methods.iter().any(|m| m == subject.method),
+            Self::Query(patterns) => subject.query.is_some_and(|query| {
                 pairs(query).any(|(key, value)| {
                     patterns.iter().any(|(want_key, want_value)| {
                         want_key.as_ref().is_none_or(|k| k.matches(&key))
@@ -159,6 +158,7 @@ fn normalized_path(path: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderMap, Uri};
     use proptest::prelude::*;
 
     use super::*;
@@ -171,10 +171,13 @@ mod tests {
                 value.parse().unwrap(),
             );
         }
+        let uri: Uri = uri.parse().unwrap();
         condition.holds(&Subject {
-            method: &Method::from_bytes(method.as_bytes()).unwrap(),
-            uri: &uri.parse().unwrap(),
-            headers: &map,
+            method,
+            authority: uri.authority().map(http::uri::Authority::as_str),
+            path: uri.path(),
+            query: uri.query(),
+            headers: Fields::Map(&map),
             peer: "192.0.2.9".parse().unwrap(),
         })
     }

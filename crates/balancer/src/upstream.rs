@@ -22,10 +22,11 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::counters::Zone;
+use crate::fast::Lines;
 use crate::watch::{Clock, Cord, Fired, Watch};
 
 /// Answers with larger headers are bad.
-const RESPONSE_HEADER_LIMIT: usize = 32 * 1024;
+pub(crate) const RESPONSE_HEADER_LIMIT: usize = 32 * 1024;
 
 /// A target as one core knows it.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub(crate) struct Target {
         reason = "they are large and move between here and requests"
     )]
     idle: RefCell<Vec<Box<Upstream>>>,
+    /// Those for requests that are passed on as bytes.
+    pub lines: Lines,
     /// Gets no new requests any more.
     retired: Cell<bool>,
 }
@@ -90,6 +93,7 @@ impl Target {
             counters,
             cord: Cord::default(),
             idle: RefCell::default(),
+            lines: Lines::default(),
             retired: Cell::new(false),
         }
     }
@@ -117,6 +121,10 @@ impl Target {
 
     /// Closes connections that stood idle for too long or that the target closed.
     pub(crate) fn sweep(&self) {
+        if self.cord.is_cut() {
+            self.lines.clear();
+        }
+        self.lines.sweep();
         let mut idle = self.idle.take();
         idle.retain_mut(|upstream| {
             !self.cord.is_cut()
@@ -133,6 +141,7 @@ impl Target {
     pub(crate) fn retire(&self) {
         self.retired.set(true);
         self.idle.borrow_mut().clear();
+        self.lines.clear();
     }
 
     pub(crate) fn is_retired(&self) -> bool {
@@ -140,7 +149,7 @@ impl Target {
     }
 
     pub(crate) fn idle_connections(&self) -> usize {
-        self.idle.borrow().len()
+        self.idle.borrow().len() + self.lines.count()
     }
 
     /// A new connection.

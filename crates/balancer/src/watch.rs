@@ -6,7 +6,8 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 /// How exact timeouts are.
-pub(crate) const TICK: Duration = Duration::from_millis(50);
+pub(crate) const TICK: Duration = Duration::from_millis(TICK_MS);
+const TICK_MS: u64 = 50;
 
 const OFF: u32 = u32::MAX;
 
@@ -108,7 +109,8 @@ impl Clock {
 
 /// Ticks that take at least so long, counted from anywhere within a tick.
 fn ticks(limit: Duration) -> u32 {
-    let ticks = limit.as_millis().div_ceil(TICK.as_millis()) + 1;
+    let milliseconds = limit.as_secs().saturating_mul(1000) + u64::from(limit.subsec_millis());
+    let ticks = milliseconds.div_ceil(TICK_MS) + 1;
     u32::try_from(ticks).unwrap_or(OFF).min(OFF - 1)
 }
 

@@ -543,7 +543,7 @@ impl Client {
             headers,
             body: String::new(),
         };
-        if !with_body || status == 101 || status == 204 {
+        if !with_body || matches!(status, 101 | 204 | 304) {
             return Ok(reply);
         }
         let mut body = Vec::new();

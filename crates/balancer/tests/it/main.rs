@@ -9,3 +9,4 @@ mod lifecycle;
 mod protocols;
 mod routing;
 mod sticky;
+mod two_ways;
