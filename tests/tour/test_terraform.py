@@ -69,6 +69,7 @@ def left(aws):
         "groups": aws("elbv2").describe_target_groups()["TargetGroups"],
         "vpcs": [one for one in aws("ec2").describe_vpcs()["Vpcs"] if not one["IsDefault"]],
         "security": [one for one in aws("ec2").describe_security_groups()["SecurityGroups"] if one["GroupName"] != "default"],
+        "prefix lists": [one for one in aws("ec2").describe_managed_prefix_lists()["PrefixLists"] if one["OwnerId"] != "AWS"],
         "interfaces": aws("ec2").describe_network_interfaces()["NetworkInterfaces"],
         "buckets": aws("s3").list_buckets()["Buckets"],
         "clusters": aws("ecs").list_clusters()["clusterArns"],
@@ -82,7 +83,7 @@ def left(aws):
 @pytest.mark.parametrize(
     ("name", "change"),
     [
-        ("shared", ['-var=paths={"5"="/new/*","20"="/static/*"}', "-var=open_ports=[80,8080]"]),
+        ("shared", ['-var=paths={"5"="/new/*","20"="/static/*"}', "-var=open_ports=[80,8080]", '-var=offices={"192.0.2.0/24"="north","203.0.113.0/24"="east"}']),
         ("shop", ["-var=zones=3", "-var=log_days=14", "-var=level=debug"]),
     ],
 )

@@ -30,6 +30,12 @@ variable "open_ports" {
   default = [80]
 }
 
+variable "offices" {
+  description = "Who may see the balancer's status port."
+  type        = map(string)
+  default     = { "192.0.2.0/24" = "north", "198.51.100.0/24" = "south" }
+}
+
 data "aws_caller_identity" "me" {}
 
 data "aws_region" "here" {}
@@ -52,6 +58,34 @@ data "aws_subnets" "default" {
 data "aws_subnet" "each" {
   for_each = toset(data.aws_subnets.default.ids)
   id       = each.value
+}
+
+resource "aws_ec2_managed_prefix_list" "offices" {
+  name           = "offices"
+  address_family = "IPv4"
+  max_entries    = 5
+
+  dynamic "entry" {
+    for_each = var.offices
+    content {
+      cidr        = entry.key
+      description = entry.value
+    }
+  }
+}
+
+resource "aws_vpc_security_group_ingress_rule" "status" {
+  security_group_id = aws_security_group.status.id
+  prefix_list_id    = aws_ec2_managed_prefix_list.offices.id
+  ip_protocol       = "tcp"
+  from_port         = 8081
+  to_port           = 8081
+}
+
+resource "aws_security_group" "status" {
+  name        = "status"
+  description = "Who may look"
+  vpc_id      = data.aws_vpc.default.id
 }
 
 resource "aws_security_group" "web" {

@@ -166,7 +166,7 @@ fn routes(region: &Region, subnet: &Subnet) -> Vec<network::Route> {
         let destinations = match &one.destination {
             Destination::Cidr(range) => vec![*range],
             Destination::PrefixList(id) => prefix_list::get(region, id)
-                .map(|list| list.ranges)
+                .map(|list| list.ranges())
                 .unwrap_or_default(),
         };
         routes.extend(destinations.into_iter().map(|destination| network::Route {
@@ -240,7 +240,7 @@ fn world_rule(region: &Region, permission: &Permission) -> Option<network::Rule>
         // No packet here is of IPv6.
         Peer::Ipv6(_) => return None,
         Peer::Group(id) => WorldPeer::SecurityGroup(id.clone().into()),
-        Peer::PrefixList(id) => WorldPeer::Cidrs(prefix_list::get(region, id).ok()?.ranges),
+        Peer::PrefixList(id) => WorldPeer::Cidrs(prefix_list::get(region, id).ok()?.ranges()),
     };
     Some(network::Rule { protocol, peer })
 }

@@ -161,6 +161,26 @@ fn authorize(
     Ok(new.iter().map(|rule| answer(region, group, rule)).collect())
 }
 
+/// Whether a group keeps to its quota when every rule that names this prefix list counts for so
+/// many more.
+pub(super) fn fits(region: &Region, group: &SecurityGroup, list: &str, more: i64) -> bool {
+    let named = Peer::PrefixList(list.to_owned());
+    [false, true].into_iter().all(|egress| {
+        let rules = group.rules.iter().filter(|rule| rule.egress == egress);
+        let count: i64 = rules
+            .map(|rule| {
+                let more = if rule.permission.peer == named {
+                    more
+                } else {
+                    0
+                };
+                weight(region, &rule.permission) + more
+            })
+            .sum();
+        count <= MOST
+    })
+}
+
 fn weight(region: &Region, permission: &Permission) -> i64 {
     match &permission.peer {
         Peer::PrefixList(id) => prefix_list::get(region, id).map_or(1, |list| list.max_entries),

@@ -23,6 +23,7 @@ crate::tables! { "ec2" {
     endpoints: String => Endpoint,
     flow_logs: String => FlowLog,
     dhcp_options: String => DhcpOptions,
+    prefix_lists: String => PrefixList,
     /// By resource id, security group rules included.
     tags: String => Tags,
 } }
@@ -288,4 +289,35 @@ pub struct FlowLog {
 pub struct DhcpOptions {
     pub id: String,
     pub configurations: Vec<(String, Vec<String>)>,
+}
+
+/// A prefix list of the account's own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PrefixList {
+    pub id: String,
+    pub name: String,
+    pub ipv6: bool,
+    pub max_entries: i64,
+    /// What was done last, and how it ended.
+    pub state: api::PrefixListState,
+    /// The entries of every version, the first one's first. There is always one.
+    pub versions: Vec<Vec<PrefixListEntry>>,
+    pub client_token: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrefixListEntry {
+    pub cidr: ipnet::IpNet,
+    pub description: Option<String>,
+}
+
+impl PrefixList {
+    /// The entries that count now.
+    pub fn entries(&self) -> &[PrefixListEntry] {
+        self.versions.last().map_or(&[], Vec::as_slice)
+    }
+
+    pub fn version(&self) -> i64 {
+        i64::try_from(self.versions.len()).unwrap_or(i64::MAX)
+    }
 }

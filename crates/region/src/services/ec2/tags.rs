@@ -133,6 +133,12 @@ fn resource_type(region: &Region, id: &str) -> Result<&'static str, Error> {
         ),
         "vpce" => known(ec2.endpoints.contains(id), "vpc-endpoint", error::endpoint),
         "fl" => known(ec2.flow_logs.contains(id), "vpc-flow-log", error::flow_log),
+        // AWS's own lists take no tags of ours.
+        "pl" => known(
+            ec2.prefix_lists.contains(id),
+            "prefix-list",
+            error::prefix_list,
+        ),
         "dopt" => known(
             ec2.dhcp_options.contains(id),
             "dhcp-options",

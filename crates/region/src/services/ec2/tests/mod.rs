@@ -8,6 +8,7 @@ mod interface;
 mod nat_gateway;
 mod network_acl;
 mod others;
+mod prefix_list;
 mod route;
 mod security_group;
 mod subnet;
