@@ -60,28 +60,9 @@ impl Database {
         }
     }
 
-    /// Reads one row or none, with all that was written up to `after`: from the replica when it has it, else from the
-    /// writer. A replica that fails is not seen by the caller.
-    pub async fn read_optional<'q, T>(
-        &self,
-        after: Position,
-        query: impl Fn() -> QueryAs<'q, Postgres, T, PgArguments>,
-    ) -> Result<Option<T>, DatabaseError>
-    where
-        T: Send + Unpin + for<'r> FromRow<'r, PgRow>,
-    {
-        if let Some(replica) = self.replica_with(after) {
-            match replica.pool.read_optional(&query).await {
-                Ok(row) => return Ok(row),
-                Err(error) => Self::give_up(replica, &error),
-            }
-        }
-        metrics().database_reads("writer");
-        self.writer.read_optional(query).await
-    }
-
-    /// Reads rows, under the same terms.
-    pub async fn read_all<'q, T>(
+    /// Reads rows, with all that was written up to `after`: from the replica when it has it, else from the writer. A
+    /// replica that fails is not seen by the caller.
+    pub async fn read<'q, T>(
         &self,
         after: Position,
         query: impl Fn() -> QueryAs<'q, Postgres, T, PgArguments>,
@@ -90,25 +71,36 @@ impl Database {
         T: Send + Unpin + for<'r> FromRow<'r, PgRow>,
     {
         if let Some(replica) = self.replica_with(after) {
-            match replica.pool.read_all(&query).await {
+            match replica.pool.read(&query).await {
                 Ok(rows) => return Ok(rows),
                 Err(error) => Self::give_up(replica, &error),
             }
         }
-        metrics().database_reads("writer");
-        self.writer.read_all(query).await
+        self.read_current(query).await
     }
 
-    /// Reads one row or none from the writer.
-    pub async fn read_current<'q, T>(
+    /// Reads the one row that there may be, under the same terms.
+    pub async fn read_one<'q, T>(
         &self,
+        after: Position,
         query: impl Fn() -> QueryAs<'q, Postgres, T, PgArguments>,
     ) -> Result<Option<T>, DatabaseError>
     where
         T: Send + Unpin + for<'r> FromRow<'r, PgRow>,
     {
+        Ok(self.read(after, query).await?.into_iter().next())
+    }
+
+    /// Reads rows from the writer.
+    pub async fn read_current<'q, T>(
+        &self,
+        query: impl Fn() -> QueryAs<'q, Postgres, T, PgArguments>,
+    ) -> Result<Vec<T>, DatabaseError>
+    where
+        T: Send + Unpin + for<'r> FromRow<'r, PgRow>,
+    {
         metrics().database_reads("writer");
-        self.writer.read_optional(query).await
+        self.writer.read(query).await
     }
 
     /// Begins to write.

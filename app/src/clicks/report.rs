@@ -118,7 +118,7 @@ pub async fn report(
     };
     let (from, to) = (DatabaseTime(span.from), DatabaseTime(span.to));
     let rows: Vec<(i64, i64)> = database
-        .read_all(after, || {
+        .read(after, || {
             sqlx::query_as(series)
                 .bind(slug.as_str())
                 .bind(from)
@@ -126,7 +126,7 @@ pub async fn report(
         })
         .await?;
     let total: Option<(i64,)> = database
-        .read_optional(after, || sqlx::query_as(TOTAL).bind(slug.as_str()))
+        .read_one(after, || sqlx::query_as(TOTAL).bind(slug.as_str()))
         .await?;
     // Whole days, to which the last belongs.
     let end = DatabaseTime(
@@ -136,7 +136,7 @@ pub async fn report(
     );
     let shares = async |sql: &'static str| -> Result<Vec<Share>, DatabaseError> {
         let rows: Vec<(String, i64)> = database
-            .read_all(after, || {
+            .read(after, || {
                 sqlx::query_as(sql)
                     .bind(slug.as_str())
                     .bind(from)
@@ -168,14 +168,14 @@ pub async fn recent(
     }
     let span = Span::last(Resolution::Day, RECENT_DAYS, now);
     let days: Vec<(String, i64, i64)> = database
-        .read_all(after, || {
+        .read(after, || {
             sqlx::query_as(RECENT)
                 .bind(slugs.to_vec())
                 .bind(DatabaseTime(span.from))
         })
         .await?;
     let totals: Vec<(String, i64)> = database
-        .read_all(after, || sqlx::query_as(TOTALS).bind(slugs.to_vec()))
+        .read(after, || sqlx::query_as(TOTALS).bind(slugs.to_vec()))
         .await?;
     let of = |slug: &String| {
         let mut rows: Vec<_> = days

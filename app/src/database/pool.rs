@@ -75,28 +75,9 @@ impl Pool {
         }
     }
 
-    /// Reads one row or none. Reading again does no harm, so that connections that were lost (a restart, a failover)
-    /// are not seen as long as new ones can be made.
-    pub async fn read_optional<'q, T>(
-        &self,
-        query: impl Fn() -> QueryAs<'q, Postgres, T, PgArguments>,
-    ) -> Result<Option<T>, DatabaseError>
-    where
-        T: Send + Unpin + for<'r> FromRow<'r, PgRow>,
-    {
-        let deadline = self.deadline();
-        loop {
-            let mut lease = self.lease().await?;
-            let answer = timeout(lease.limit, query().fetch_optional(&mut *lease.connection)).await;
-            match lease.settle(answer) {
-                Err(DatabaseError::Lost(_)) if Instant::now() < deadline => {}
-                answer => return answer,
-            }
-        }
-    }
-
-    /// Reads rows, under the same terms.
-    pub async fn read_all<'q, T>(
+    /// Reads rows. Reading again does no harm, so that connections that were lost (a restart, a failover) are not seen as
+    /// long as new ones can be made.
+    pub async fn read<'q, T>(
         &self,
         query: impl Fn() -> QueryAs<'q, Postgres, T, PgArguments>,
     ) -> Result<Vec<T>, DatabaseError>

@@ -107,8 +107,8 @@ impl Lag {
 }
 
 async fn position(pool: &Pool, sql: &'static str) -> Result<Position, DatabaseError> {
-    let row: Option<(i64,)> = pool.read_optional(|| sqlx::query_as(sql)).await?;
-    Ok(Position(row.map_or(0, |(at,)| at.cast_unsigned())))
+    let rows: Vec<(i64,)> = pool.read(|| sqlx::query_as(sql)).await?;
+    Ok(Position(rows.first().map_or(0, |(at,)| at.cast_unsigned())))
 }
 
 /// Where the writer's log ends now: all that is committed comes before.

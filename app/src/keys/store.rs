@@ -56,18 +56,13 @@ impl KeyStore<'_> {
 
     /// Always from the writer: a key that was given up must not work because a replica is late.
     pub async fn find(&self, id: &str) -> Result<Option<(Key, Vec<u8>)>, DatabaseError> {
-        let row: Option<Row> = self
-            .0
-            .read_current(|| sqlx::query_as(SELECT).bind(id))
-            .await?;
-        Ok(row.map(key))
+        let query = || sqlx::query_as(SELECT).bind(id);
+        let rows: Vec<Row> = self.0.read_current(query).await?;
+        Ok(rows.into_iter().next().map(key))
     }
 
     pub async fn list(&self) -> Result<Vec<Key>, DatabaseError> {
-        let rows: Vec<Row> = self
-            .0
-            .read_all(self.0.seen(), || sqlx::query_as(LIST))
-            .await?;
+        let rows: Vec<Row> = self.0.read(self.0.seen(), || sqlx::query_as(LIST)).await?;
         Ok(rows.into_iter().map(|row| key(row).0).collect())
     }
 

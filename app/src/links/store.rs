@@ -92,7 +92,7 @@ impl Store {
     pub async fn get(&self, slug: &Slug, after: Position) -> Result<Option<Link>, DatabaseError> {
         let row: Option<Row> = self
             .database
-            .read_optional(after, || sqlx::query_as(SELECT).bind(slug.as_str()))
+            .read_one(after, || sqlx::query_as(SELECT).bind(slug.as_str()))
             .await?;
         Ok(row.map(Link::from))
     }
@@ -102,7 +102,7 @@ impl Store {
         let from = list.after.as_ref();
         let rows: Vec<Row> = self
             .database
-            .read_all(after, || {
+            .read(after, || {
                 sqlx::query_as(LIST)
                     .bind(words.as_deref())
                     .bind(from.map(|cursor| DatabaseTime(cursor.created_at)))
@@ -122,7 +122,7 @@ impl Store {
     pub async fn export(&self, after: &str, limit: i64) -> Result<Vec<Link>, DatabaseError> {
         let rows: Vec<Row> = self
             .database
-            .read_all(self.database.seen(), || {
+            .read(self.database.seen(), || {
                 sqlx::query_as(EXPORT).bind(after).bind(limit)
             })
             .await?;

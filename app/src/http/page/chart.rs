@@ -28,7 +28,7 @@ pub(super) fn bars(name: &str, resolution: Resolution, series: &[(Timestamp, i64
             svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(format!("{name}: {}", clicks(total))) {
                 @for line in [0.0, top / 2.0, top] {
                     line.grid x1=(LEFT) x2=(WIDTH) y1=(short(y(line))) y2=(short(y(line))) {}
-                    text.tick x=(LEFT - 8.0) y=(short(y(line) + 4.0)) text-anchor="end" { (axis(line)) }
+                    text.tick.zero[line == 0.0] x=(LEFT - 8.0) y=(short(y(line) + 4.0)) text-anchor="end" { (axis(line)) }
                 }
                 @for (index, (at, value)) in series.iter().enumerate() {
                     @let left = LEFT + step * as_f64(index);

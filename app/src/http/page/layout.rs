@@ -1,5 +1,7 @@
 //! What every page has.
 
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
 use maud::{DOCTYPE, Markup, html};
 
 use crate::http::access::Caller;
@@ -64,6 +66,15 @@ fn document(title: &str, navigation: Markup, content: Markup) -> Markup {
             }
         }
     }
+}
+
+/// A page that may be different the next time, and for others.
+pub(super) fn answer(status: StatusCode, page: Markup) -> Response {
+    let kind = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-cache, private"),
+    ];
+    (status, kind, page.into_string()).into_response()
 }
 
 /// Two links of a chain.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::form::{Fields, Form};
-use super::layout::{Page, badge, clicks as count, moment, page};
+use super::layout::{Page, answer, badge, clicks as count, moment, page};
 use super::{chart, sign_in};
 use crate::clicks::{self, Report, Resolution, Span};
 use crate::http::App;
@@ -164,14 +164,6 @@ fn wanted(form: &Form, own: &OwnAddress, fields: &mut Fields) -> Option<Change> 
         }),
         enabled: Some(form.is_checked("enabled")),
     })
-}
-
-fn answer(status: StatusCode, page: Markup) -> Response {
-    let kind = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-cache, private"),
-    ];
-    (status, kind, page.into_string()).into_response()
 }
 
 async fn render(

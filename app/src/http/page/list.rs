@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use sha2::{Digest, Sha256};
 
 use super::form::{Fields, Form};
-use super::layout::{Page, badge, clicks, moment, page};
+use super::layout::{Page, answer, badge, clicks, moment, page};
 use super::{chart, sign_in};
 use crate::clicks::recent;
 use crate::http::App;
@@ -134,14 +134,6 @@ async fn make(
 fn go_to(slug: &str) -> Response {
     let to = format!("/links/{slug}?made");
     (StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response()
-}
-
-fn answer(status: StatusCode, page: Markup) -> Response {
-    let kind = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-cache, private"),
-    ];
-    (status, kind, page.into_string()).into_response()
 }
 
 async fn render(
