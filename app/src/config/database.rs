@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use rand::seq::IteratorRandom;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
@@ -62,6 +63,7 @@ impl Database {
         };
         let replica = vars
             .get("DATABASE_READER_HOST")
+            .and_then(|hosts| one_of(&hosts))
             .map(|host| -> Result<_, ConfigError> {
                 let mut pool = writer.clone();
                 let port = vars.parse("DATABASE_READER_PORT", pool.options.get_port())?;
@@ -80,6 +82,16 @@ impl Database {
             login,
         })
     }
+}
+
+/// One of the replicas that are named, with commas between them, at random: so tasks spread over them.
+fn one_of(hosts: &str) -> Option<String> {
+    hosts
+        .split(',')
+        .map(str::trim)
+        .filter(|host| !host.is_empty())
+        .choose(&mut rand::rng())
+        .map(str::to_owned)
 }
 
 /// Written by hand: the options would print the password that a URL carries.

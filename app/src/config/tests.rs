@@ -177,3 +177,21 @@ fn a_reader_is_the_writer_elsewhere() {
     assert_eq!(traces, Some("http://127.0.0.1:4318/v1/traces"));
     assert!(!format!("{config:?}").contains("hunter2"));
 }
+
+#[test]
+fn tasks_spread_over_the_readers() {
+    let chosen = || {
+        let config = read(&[
+            ("DATABASE_URL", "postgres://ann:x@db.test/shop"),
+            ("DATABASE_READER_HOST", "one.test, two.test,"),
+        ]);
+        let reader = config.unwrap().database.replica.expect("two were named");
+        reader.pool.options.get_host().to_owned()
+    };
+    // The chance that one is never chosen is 2^-99.
+    let hosts: std::collections::BTreeSet<_> = (0..100).map(|_| chosen()).collect();
+    assert_eq!(
+        hosts.into_iter().collect::<Vec<_>>(),
+        ["one.test", "two.test"]
+    );
+}

@@ -47,3 +47,8 @@ output "scaling" {
   description = "Bounds of the number of tasks; null where it stays."
   value       = var.scaling == null ? null : { min_tasks = var.scaling.min_tasks, max_tasks = var.scaling.max_tasks }
 }
+
+output "environment" {
+  description = "Environment variables that the container gets."
+  value       = local.environment
+}

@@ -61,6 +61,10 @@ locals {
   domain     = try(data.terraform_remote_state.domain.outputs.domain, null)
   log_bucket = try(local.bootstrap.log_bucket_name, null)
 
+  # The application takes the reads to one of these, as long as it is close
+  # enough behind, and to the writer where there is none.
+  readers = values(try(local.database.replica_hosts, {}))
+
   # A digest is appended with @, a tag with a colon.
   image = format("%s%s%s", local.registry.repository_url, startswith(var.image, "sha256:") ? "@" : ":", var.image)
 }
@@ -100,12 +104,16 @@ module "service" {
   desired_count    = var.desired_count
   scaling          = var.scaling
 
-  environment = merge(var.settings, {
-    DATABASE_HOST    = local.database.host
-    DATABASE_PORT    = tostring(local.database.port)
-    DATABASE_NAME    = local.database.database_name
-    DATABASE_SSLMODE = var.database_sslmode
-  })
+  environment = merge(
+    var.settings,
+    {
+      DATABASE_HOST    = local.database.host
+      DATABASE_PORT    = tostring(local.database.port)
+      DATABASE_NAME    = local.database.database_name
+      DATABASE_SSLMODE = var.database_sslmode
+    },
+    length(local.readers) == 0 ? {} : { DATABASE_READER_HOST = join(",", local.readers) },
+  )
 
   secrets = {
     DATABASE_SECRET_ARN = {

@@ -93,6 +93,11 @@ output "scaling" {
   value       = module.service.scaling
 }
 
+output "reader_hosts" {
+  description = "Replicas of the database that the tasks read from; none where they read from the writer."
+  value       = local.readers
+}
+
 output "settings" {
   description = "Settings of the application that were applied beside those that this stack makes."
   value       = var.settings

@@ -117,8 +117,8 @@ variable "settings" {
 
   # PORT and the secret are the container's too, and would be overwritten without a word.
   validation {
-    condition     = length(setintersection(keys(var.settings), ["PORT", "DATABASE_HOST", "DATABASE_PORT", "DATABASE_NAME", "DATABASE_SSLMODE", "DATABASE_SECRET_ARN"])) == 0
-    error_message = "PORT and DATABASE_HOST, _PORT, _NAME, _SSLMODE and _SECRET_ARN come from the other stacks (database_sslmode is a variable of its own)."
+    condition     = length(setintersection(keys(var.settings), ["PORT", "DATABASE_HOST", "DATABASE_READER_HOST", "DATABASE_PORT", "DATABASE_NAME", "DATABASE_SSLMODE", "DATABASE_SECRET_ARN"])) == 0
+    error_message = "PORT and DATABASE_HOST, _READER_HOST, _PORT, _NAME, _SSLMODE and _SECRET_ARN come from the other stacks (database_sslmode is a variable of its own)."
   }
 
   validation {

@@ -138,6 +138,46 @@ run "settings_beside_the_stacks_own" {
   }
 }
 
+run "reads_from_the_writer_where_there_is_nothing_else" {
+  command = plan
+
+  variables {
+    image = "v1.2.3"
+  }
+
+  assert {
+    condition     = length(output.reader_hosts) == 0 && !contains(keys(module.service.environment), "DATABASE_READER_HOST")
+    error_message = "Without replicas the application is told of none."
+  }
+}
+
+run "reads_from_the_replicas" {
+  command = plan
+
+  variables {
+    image = "v1.2.3"
+  }
+
+  override_data {
+    target = data.terraform_remote_state.database
+    values = {
+      outputs = {
+        host          = "database.internal"
+        replica_hosts = { "1" = "replica-1.internal", "2" = "replica-2.internal" }
+        port          = 5432
+        database_name = "links"
+        secret_arn    = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:links-test-abcdef"
+        kms_key_arn   = "arn:aws:kms:eu-central-1:111122223333:key/22222222-2222-2222-2222-222222222222"
+      }
+    }
+  }
+
+  assert {
+    condition     = module.service.environment["DATABASE_READER_HOST"] == "replica-1.internal,replica-2.internal"
+    error_message = "The application is told of every replica."
+  }
+}
+
 run "refuses_settings_that_no_environment_has" {
   command = plan
 
@@ -155,6 +195,17 @@ run "refuses_settings_of_the_stacks_own" {
   variables {
     image    = "v1.2.3"
     settings = { DATABASE_HOST = "elsewhere.internal" }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "refuses_readers_of_its_own" {
+  command = plan
+
+  variables {
+    image    = "v1.2.3"
+    settings = { DATABASE_READER_HOST = "elsewhere.internal" }
   }
 
   expect_failures = [var.settings]
