@@ -7,6 +7,7 @@
 //! entry is used longer than the longer of the two after it stopped being true, plus the replica's greatest lag.
 
 mod fences;
+mod loads;
 mod local;
 mod route;
 mod shared;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use self::fences::Fences;
+use self::loads::Loads;
 use self::local::{Entry, Local};
 pub use self::route::Route;
 use self::shared::{Found, Shared};
@@ -24,17 +26,19 @@ use crate::database::{Database, DatabaseError, Position};
 use crate::links::{Link, Slug, Store};
 use crate::telemetry::metrics;
 
-/// How often a load is repeated because the link was changed meanwhile. Then what was read last is good enough: it is
-/// newer than the request.
-const ATTEMPTS: usize = 3;
-
 /// Finds where slugs lead.
 pub struct Routes {
+    places: Arc<Places>,
+    loads: Loads,
+}
+
+/// Where it is looked for.
+struct Places {
     store: Store,
     database: Arc<Database>,
     local: Option<Local>,
     shared: Option<Shared>,
-    fences: Arc<Fences>,
+    fences: Fences,
     config: config::Cache,
     /// One permit for each load from the database.
     slots: Arc<Semaphore>,
@@ -47,6 +51,9 @@ pub enum RouteError {
     /// Shared by all who waited for the same load.
     #[error("load the link")]
     Database(#[source] Arc<DatabaseError>),
+    /// It panicked, or the process is about to end.
+    #[error("the load did not end")]
+    Interrupted,
 }
 
 /// What is known about a slug: where it leads, or that it leads nowhere.
@@ -60,67 +67,80 @@ impl Routes {
         slots: Arc<Semaphore>,
     ) -> anyhow::Result<Self> {
         let shared = config.shared.as_ref().map(Shared::new).transpose()?;
-        Ok(Self {
+        let places = Places {
             store,
             database,
             local: (config.bytes > 0).then(|| Local::new(config.bytes)),
             shared,
-            fences: Arc::default(),
+            fences: Fences::default(),
             config,
             slots,
+        };
+        Ok(Self {
+            places: Arc::new(places),
+            loads: Loads::default(),
         })
     }
 
-    /// Where this slug leads. Many who ask at once for a slug that is not here cause one load.
+    /// Where this slug leads. Many who ask at once for a slug that is not here cause one load, which began after the
+    /// last change that this task knew of when they asked.
     pub async fn find(&self, slug: &Slug) -> Result<Known, RouteError> {
-        let Some(local) = &self.local else {
-            return Ok(self.load(slug).await?.route);
+        let fence = self.places.fences.count(slug);
+        if let Some(entry) = self.places.kept(slug, fence) {
+            metrics().cache_hit();
+            return Ok(entry.route);
+        }
+        if self.places.local.is_some() {
+            metrics().cache("process", "miss");
+        }
+        let known = || self.places.kept(slug, fence);
+        let load = || {
+            let (places, slug) = (Arc::clone(&self.places), slug.clone());
+            async move { places.load(&slug, fence).await }
         };
-        if let Some(entry) = local.get(slug).await {
-            if entry.fence == self.fences.count(slug) {
-                metrics().cache_hit();
-                return Ok(entry.route);
-            }
-            local.forget(slug).await;
-        }
-        metrics().cache("process", "miss");
-        for _ in 0..ATTEMPTS {
-            let entry = local.get_or_load(slug, self.load(slug)).await?;
-            if entry.fence == self.fences.count(slug) {
-                return Ok(entry.route);
-            }
-            // Joined a load that began before the link was changed.
-            local.forget(slug).await;
-        }
-        Ok(self.load(slug).await?.route)
+        let entry = self.loads.join(slug, fence, known, load).await?;
+        Ok(entry.route)
+    }
+
+    /// Where this slug leads, if this process has that at hand.
+    pub fn at_hand(&self, slug: &Slug) -> Option<Arc<Route>> {
+        let fence = self.places.fences.count(slug);
+        self.places.kept(slug, fence)?.route
     }
 
     /// A link was made or changed, as of this position.
     pub async fn changed(&self, link: &Link, position: Position) {
         let route = Route::of(link);
-        self.tell(&link.slug, link.version, route.as_ref(), position)
+        self.places
+            .tell(&link.slug, link.version, route.as_ref(), position)
             .await;
     }
 
     /// A link was deleted; the version stands for its absence.
     pub async fn removed(&self, slug: &Slug, version: i64, position: Position) {
-        self.tell(slug, version, None, position).await;
+        self.places.tell(slug, version, None, position).await;
     }
 
     /// Hears from other tasks what they changed, for as long as the process runs.
     pub async fn listen(&self) {
-        let Some(shared) = &self.shared else {
+        let places = &self.places;
+        let Some(shared) = &places.shared else {
             return std::future::pending().await;
         };
-        shared.listen(&self.fences, &self.database).await;
+        shared.listen(&places.fences, &places.database).await;
     }
 
-    /// Entries and bytes in this process.
-    pub async fn size(&self) -> (u64, u64) {
-        match &self.local {
-            Some(local) => local.size().await,
-            None => (0, 0),
-        }
+    /// Memory that links take in this process.
+    pub fn bytes(&self) -> u64 {
+        self.places.local.as_ref().map_or(0, Local::bytes)
+    }
+}
+
+impl Places {
+    /// What this process keeps about the slug, unless it was changed since.
+    fn kept(&self, slug: &Slug, fence: u64) -> Option<Entry> {
+        let entry = self.local.as_ref()?.get(slug)?;
+        (entry.fence == fence).then_some(entry)
     }
 
     async fn tell(&self, slug: &Slug, version: i64, route: Option<&Route>, position: Position) {
@@ -139,19 +159,36 @@ impl Routes {
         }
     }
 
-    async fn load(&self, slug: &Slug) -> Result<Entry, RouteError> {
-        let fence = self.fences.count(slug);
-        if let Some(shared) = &self.shared
-            && self.fences.trusts_shared(slug)
-            && let Found::Known(route, remaining) = shared.get(slug).await
+    async fn load(&self, slug: &Slug, fence: u64) -> Result<Entry, RouteError> {
+        let entry = match self.from_shared(slug, fence).await {
+            Some(entry) => entry,
+            None => self.from_database(slug, fence).await?,
+        };
+        if let Some(local) = &self.local
+            && self.fences.count(slug) == fence
         {
-            let ttl = remaining.min(self.ttl(route.is_some()));
-            return Ok(Entry {
-                route: route.map(Arc::new),
-                fence,
-                ttl,
-            });
+            local.put(slug, &entry);
         }
+        Ok(entry)
+    }
+
+    async fn from_shared(&self, slug: &Slug, fence: u64) -> Option<Entry> {
+        let shared = self.shared.as_ref()?;
+        if !self.fences.trusts_shared(slug) {
+            return None;
+        }
+        let Found::Known(route, remaining) = shared.get(slug).await else {
+            return None;
+        };
+        let ttl = remaining.min(self.ttl(route.is_some()));
+        Some(Entry {
+            route: route.map(Arc::new),
+            fence,
+            ttl,
+        })
+    }
+
+    async fn from_database(&self, slug: &Slug, fence: u64) -> Result<Entry, RouteError> {
         let _slot = self.slots.try_acquire().map_err(|_| {
             metrics().refused("overload");
             RouteError::Overloaded

@@ -5,6 +5,7 @@ mod api;
 mod assets;
 mod consistency;
 mod drill;
+mod front;
 mod health;
 mod layers;
 mod own_address;
@@ -24,6 +25,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use self::drill::Drill;
+pub use self::front::Front;
 use self::problem::Problem;
 use self::redirect::Keeping;
 use crate::cache::Routes;
@@ -119,7 +121,7 @@ pub fn described() -> OpenApi {
         .to_openapi()
 }
 
-pub fn router(app: App) -> Router {
+fn router(app: App) -> Router {
     let guard = from_fn_with_state(app.clone(), access::api);
     let limit = from_fn_with_state(app.clone(), layers::limit);
     let ready = from_fn_with_state(app.clone(), layers::ready);

@@ -1,16 +1,16 @@
 //! `links serve`: takes connections at once, gets the database ready meanwhile, and ends without dropping a request.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use rand::Rng;
-use tokio::net::{TcpListener, TcpStream};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::clicks;
 use crate::config::{self, Config};
 use crate::database::Database;
-use crate::http::{App, router};
+use crate::http::{App, Front};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::links::purge;
 use crate::logs::{self, Chain};
@@ -30,6 +30,9 @@ const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 /// No file descriptor is free: wait for one instead of spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Connections that may wait to be accepted: as many as the kernel allows (`net.core.somaxconn`). Of a herd that is
+/// larger, those who find no room knock again a second later.
+const BACKLOG: u32 = 65_535;
 /// Of the time between stop signal and kill, the part kept for closing the pool and writing the last log lines.
 const RESERVE: u32 = 10;
 
@@ -46,8 +49,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     logs::start(traces.as_ref());
     // Before anything is said to listen, so that no stop signal is missed.
     let mut stop = StopSignals::listen()?;
-    let listener = TcpListener::bind(config.server.listen)
-        .await
+    raise_file_limit();
+    let listener = listen(config.server.listen)
         .with_context(|| format!("listen on {}", config.server.listen))?;
     let address = listener.local_addr().context("read the listen address")?;
     let lifecycle = Lifecycle::new();
@@ -62,7 +65,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     if config.drills {
         tracing::warn!("drills are on: whoever reaches /drill can make this process misbehave");
     }
-    let connections = Connections::new(router(app.clone()), &server);
+    let connections = Connections::new(Front::new(app.clone()), &server);
     let (stop_clicks, clicks_stopped) = oneshot::channel();
     let writer = {
         let app = app.clone();
@@ -125,6 +128,29 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // Whoever listened here before may have left connections that are not quite over.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Every connection is an open file, and of those the usual soft limit allows 1024: fewer than come with a herd.
+fn raise_file_limit() {
+    let most = getrlimit(Resource::Nofile).maximum;
+    let all = Rlimit {
+        current: most,
+        maximum: most,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, all) {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
+}
+
 /// All that goes on beside the requests. Does not end.
 async fn background(app: &App, lifecycle: &Lifecycle, telemetry: &config::Telemetry) {
     let database = app.database();
@@ -174,13 +200,13 @@ async fn prepare(database: &Database, lifecycle: &Lifecycle) {
 
 /// The open connections.
 struct Connections {
-    router: Router,
+    front: Front,
     http: auto::Builder<TokioExecutor>,
     open: GracefulShutdown,
 }
 
 impl Connections {
-    fn new(router: Router, config: &config::Server) -> Self {
+    fn new(front: Front, config: &config::Server) -> Self {
         let mut http = auto::Builder::new(TokioExecutor::new());
         // hyper counts the time an idle connection waits for its next request as time to read that request's head.
         http.http1()
@@ -190,7 +216,7 @@ impl Connections {
             .timer(TokioTimer::new())
             .keep_alive_interval(config.keep_alive_timeout);
         Self {
-            router,
+            front,
             http,
             open: GracefulShutdown::new(),
         }
@@ -215,10 +241,9 @@ impl Connections {
             tracing::debug!(%error, "connection lost before its first request");
             return;
         }
-        let service = TowerToHyperService::new(self.router.clone());
         let connection = self
             .http
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(stream), self.front.clone())
             .into_owned();
         let connection = self.open.watch(connection);
         tokio::spawn(async move {

@@ -1,13 +1,11 @@
 //! Links kept in this process: those that are asked for often (TinyLFU decides), in so many bytes.
 
-use std::future::Future;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use moka::Expiry;
-use moka::future::Cache;
+use moka::sync::Cache;
 
-use super::{Known, RouteError};
+use super::Known;
 use crate::links::Slug;
 
 /// What an entry costs beside its texts: the cache's own books, rounded up.
@@ -59,29 +57,17 @@ impl Local {
         }
     }
 
-    pub(super) async fn get(&self, slug: &Slug) -> Option<Entry> {
-        self.cache.get(slug).await
+    pub(super) fn get(&self, slug: &Slug) -> Option<Entry> {
+        self.cache.get(slug)
     }
 
-    /// All who ask while it loads get the same answer.
-    pub(super) async fn get_or_load(
-        &self,
-        slug: &Slug,
-        load: impl Future<Output = Result<Entry, RouteError>>,
-    ) -> Result<Entry, RouteError> {
-        self.cache
-            .try_get_with_by_ref(slug, load)
-            .await
-            .map_err(|error: Arc<RouteError>| RouteError::clone(&error))
+    pub(super) fn put(&self, slug: &Slug, entry: &Entry) {
+        self.cache.insert(slug.clone(), entry.clone());
     }
 
-    pub(super) async fn forget(&self, slug: &Slug) {
-        self.cache.invalidate(slug).await;
-    }
-
-    /// Entries and bytes, after what is due was thrown out.
-    pub(super) async fn size(&self) -> (u64, u64) {
-        self.cache.run_pending_tasks().await;
-        (self.cache.entry_count(), self.cache.weighted_size())
+    /// Bytes held, after what is due was thrown out.
+    pub(super) fn bytes(&self) -> u64 {
+        self.cache.run_pending_tasks();
+        self.cache.weighted_size()
     }
 }

@@ -1,5 +1,9 @@
 //! Which family of programs a follower uses, as far as it says.
 
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
 /// Families that are told apart. A `User-Agent` is free text that programs copy from each other: this is what a
 /// statistic needs, not a detection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,7 +19,7 @@ pub enum Family {
     Other,
 }
 
-/// The first mark that is found decides, so copies stand before what they copy from. In lower case.
+/// The first of these marks that is found decides, so copies stand before what they copy from.
 const MARKS: [(&str, Family); 27] = [
     ("bot", Family::Bot),
     ("crawler", Family::Bot),
@@ -49,22 +53,24 @@ const MARKS: [(&str, Family); 27] = [
 /// More of the text is not looked at.
 const MAX_LENGTH: usize = 512;
 
+/// All marks in one pass: real texts are long, most marks are not in them, and every redirect asks.
+static FINDER: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(MARKS.map(|(mark, _)| mark))
+        .expect("the marks are few and short")
+});
+
 impl Family {
     pub fn of(agent: &str) -> Self {
         let bytes = agent.as_bytes();
-        let mut lower = [0; MAX_LENGTH];
-        let length = bytes.len().min(MAX_LENGTH);
-        let lower = &mut lower[..length];
-        lower.copy_from_slice(&bytes[..length]);
-        lower.make_ascii_lowercase();
-        let found = |mark: &str| {
-            let mark = mark.as_bytes();
-            lower.windows(mark.len()).any(|window| window == mark)
-        };
-        MARKS
-            .into_iter()
-            .find(|(mark, _)| found(mark))
-            .map_or(Self::Other, |(_, family)| family)
+        let head = &bytes[..bytes.len().min(MAX_LENGTH)];
+        FINDER
+            .find_overlapping_iter(head)
+            .map(|found| found.pattern().as_usize())
+            .min()
+            .map_or(Self::Other, |first| MARKS[first].1)
     }
 
     pub fn name(self) -> &'static str {

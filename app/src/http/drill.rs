@@ -74,14 +74,26 @@ impl Drill {
 
     /// Whether this request is to fail. Health checks and drills do not.
     pub(super) fn failure(&self, route: &str) -> Option<StatusCode> {
-        if !self.enabled || matches!(route, "health" | "drill") {
+        if matches!(route, "health" | "drill") {
+            return None;
+        }
+        let wanted = self.wanted()?;
+        rand::random_bool(wanted.rate).then_some(wanted.status)
+    }
+
+    /// Whether some requests are to fail.
+    pub(super) fn is_failing(&self) -> bool {
+        self.wanted().is_some()
+    }
+
+    fn wanted(&self) -> Option<Failing> {
+        if !self.enabled {
             return None;
         }
         let mut failing = self.failing.lock().expect("no holder panics");
         let now = Instant::now();
         failing.take_if(|failing| failing.until <= now);
-        let wanted = (*failing)?;
-        rand::random_bool(wanted.rate).then_some(wanted.status)
+        *failing
     }
 
     fn allowed(&self) -> Result<(), Problem> {
@@ -184,6 +196,7 @@ mod tests {
         assert_eq!(drill.failure("redirect"), None);
         set(&drill, later);
         assert_eq!(drill.failure("redirect"), Some(StatusCode::BAD_GATEWAY));
+        assert!(drill.is_failing());
         assert_eq!(drill.failure("health"), None);
         set(&drill, now);
         assert_eq!(drill.failure("redirect"), None);

@@ -46,7 +46,7 @@ pub(super) async fn numbers(State(app): State<App>, headers: HeaderMap) -> Respo
     if headers.contains_key("x-forwarded-for") {
         return Problem::not_found("there is nothing at this path").into_response();
     }
-    app.measure().await;
+    app.measure();
     match metrics().text() {
         Ok(text) => {
             let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
@@ -61,12 +61,11 @@ pub(super) async fn numbers(State(app): State<App>, headers: HeaderMap) -> Respo
 
 impl App {
     /// Brings the gauges up to date.
-    pub async fn measure(&self) {
+    pub fn measure(&self) {
         let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         let (open, idle) = self.database.size();
         metrics().database_open.set(open.into());
         metrics().database_idle.set(number(idle as u64));
-        let (_, bytes) = self.routes.size().await;
-        metrics().cache_bytes.set(number(bytes));
+        metrics().cache_bytes.set(number(self.routes.bytes()));
     }
 }

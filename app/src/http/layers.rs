@@ -51,10 +51,7 @@ pub(super) async fn around(State(app): State<App>, request: Request, next: Next)
     // Without the query, where people put secrets.
     let path = request.uri().path().to_owned();
     let route = route_of(&path);
-    let https = request
-        .headers()
-        .get("x-forwarded-proto")
-        .is_some_and(|proto| proto == "https");
+    let https = is_https(request.headers());
     let as_page = wants_page(request.headers(), route);
     async move {
         let mut response = match app.drill.failure(route) {
@@ -105,8 +102,9 @@ fn span(app: &App, request: &Request) -> Span {
 }
 
 /// Headers that every answer carries.
-fn finish(app: &App, https: bool, response: &mut Response) {
+pub(super) fn finish(app: &App, https: bool, response: &mut Response) {
     let headers = response.headers_mut();
+    headers.reserve(SECURITY_HEADERS.len() + 1);
     for (name, value) in SECURITY_HEADERS {
         headers.insert(name, value);
     }
@@ -116,6 +114,13 @@ fn finish(app: &App, https: bool, response: &mut Response) {
     if app.lifecycle.phase() == Phase::Draining {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
+}
+
+/// Whether the balancer was asked by TLS.
+pub(super) fn is_https(headers: &HeaderMap) -> bool {
+    headers
+        .get("x-forwarded-proto")
+        .is_some_and(|proto| proto == "https")
 }
 
 /// Bounds how many requests are worked on and for how long. One too many is told so at once: a queue would only make

@@ -244,6 +244,7 @@ impl From<RouteError> for Problem {
         match error {
             RouteError::Overloaded => Self::overloaded(),
             RouteError::Database(error) => Self::from(&*error),
+            RouteError::Interrupted => Self::unavailable("the link could not be loaded; try again"),
         }
     }
 }

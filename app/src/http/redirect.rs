@@ -26,7 +26,7 @@ pub(super) async fn follow(
     answer(&app, &slug, &route, &method, &headers)
 }
 
-fn answer(
+pub(super) fn answer(
     app: &App,
     slug: &Slug,
     route: &Route,

@@ -21,6 +21,7 @@ pub struct Metrics {
     redirects: Redirects,
     refused: IntCounterVec,
     cache: IntCounterVec,
+    pub loads_joined: IntCounter,
     reads: IntCounterVec,
     writes: IntCounter,
     clicks: IntCounterVec,
@@ -96,6 +97,13 @@ impl Metrics {
                 "Requests turned away: overload, rate or drill",
                 &["reason"],
             ),
+            loads_joined: counters(
+                &registry,
+                "links_loads_joined_total",
+                "Redirects that waited for what another was loading already",
+                &[],
+            )
+            .with_label_values::<&str>(&[]),
             reads: counters(
                 &registry,
                 "links_database_reads_total",

@@ -20,6 +20,8 @@ fn drills_misbehave_only_when_they_may() {
     assert_eq!(client.get("/one").status, 302);
 
     let (_links, client) = Links::ready(&[("DATABASE_URL", &url), ("LINKS_DRILLS", "1")]);
+    // Also what is kept by now is to fail below.
+    assert_eq!(client.get("/one").status, 302);
     let begun = Instant::now();
     let burned = client.request("POST", "/drill/burn?ms=150&threads=2", &[], "");
     assert_eq!(burned.status, 200, "{burned:?}");

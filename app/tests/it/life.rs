@@ -1,15 +1,19 @@
 //! Start, stop, and several tasks at once, on real processes.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::thread;
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::time::Duration;
+use std::{fs, thread};
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::Signal;
 
 use crate::support::client::{head, read_answer};
 use crate::support::eventually;
 use crate::support::postgres::Postgres;
 use crate::support::process::{Links, command};
 use crate::support::table_lock::TableLock;
-use nix::sys::signal::Signal;
 
 #[test]
 fn the_database_may_come_later() {
@@ -56,14 +60,13 @@ fn the_database_may_come_later() {
 #[test]
 fn readers_do_not_see_that_connections_were_lost() {
     let postgres = Postgres::start();
-    let vars = [("DATABASE_URL", &*postgres.url()), ("CACHE_BYTES", "0")];
-    let (links, client) = Links::ready(&vars);
+    let (links, client) = Links::ready(&[("DATABASE_URL", &*postgres.url())]);
     let link = r#"{"target":"https://example.org/","slug":"kept"}"#;
     assert_eq!(client.post_json("/api/links", link).status, 201);
     // Several connections, all in the pool, all in use a moment ago.
     let lock = TableLock::take(&postgres);
     let requests: Vec<_> = (0..4)
-        .map(|_| thread::spawn(move || client.get("/kept").status))
+        .map(|_| thread::spawn(move || client.get("/api/links/kept").status))
         .collect();
     eventually("four connections", || {
         let waiting = "select count(*) from pg_stat_activity where usename = 'links' and wait_event_type = 'Lock'";
@@ -76,16 +79,69 @@ fn readers_do_not_see_that_connections_were_lost() {
     });
     drop(lock);
     for request in requests {
-        assert_eq!(request.join().expect("the request is answered"), 302);
+        assert_eq!(request.join().expect("the request is answered"), 200);
     }
     postgres.sql(
         "links",
         "select pg_terminate_backend(pid, 10000) from pg_stat_activity where usename = 'links'",
     );
     for _ in 0..5 {
-        let answer = client.get("/kept");
-        assert_eq!(answer.status, 302, "{answer:?}\n{}", links.log());
+        let answer = client.get("/api/links/kept");
+        assert_eq!(answer.status, 200, "{answer:?}\n{}", links.log());
     }
+}
+
+/// As many as the kernel lets wait, while the process is too busy to accept any, and more than the soft limit of open
+/// files that it was started with.
+#[test]
+fn a_herd_finds_room() {
+    const HERD: u64 = 2000;
+    let somaxconn = fs::read_to_string("/proc/sys/net/core/somaxconn").expect("read the limit");
+    let herd = HERD.min(somaxconn.trim().parse().expect("a number"));
+    let most = herd + 500;
+    let (_, allowed) = getrlimit(Resource::RLIMIT_NOFILE).expect("read the limit");
+    assert!(
+        allowed >= most,
+        "this test needs {most} descriptors (ulimit -Hn)"
+    );
+    setrlimit(Resource::RLIMIT_NOFILE, most, allowed).expect("raise our own limit");
+    let postgres = Postgres::start();
+    let serve = command(&["serve"], &[("DATABASE_URL", &postgres.url())]);
+    let mut limited = Command::new("prlimit");
+    limited
+        .arg(format!("--nofile=64:{most}"))
+        .arg(serve.get_program())
+        .args(serve.get_args())
+        .env_clear()
+        .envs(
+            serve
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+    let links = Links::spawn(limited);
+    let client = links.client();
+    eventually("readiness", || match client.get("/health/ready").status {
+        200 => Ok(()),
+        status => Err(format!("{status}\n{}", links.log())),
+    });
+
+    links.signal(Signal::SIGSTOP);
+    let waiting: Vec<_> = (0..herd)
+        .map(|_| TcpStream::connect_timeout(&links.address(), Duration::from_secs(10)))
+        .collect();
+    links.signal(Signal::SIGCONT);
+    let mut waiting: Vec<_> = waiting
+        .into_iter()
+        .map(|stream| stream.expect("there is room"))
+        .collect();
+    for stream in &mut waiting {
+        let head = head("GET", "/health/live", &[], 0);
+        stream.write_all(head.as_bytes()).expect("ask");
+    }
+    for stream in waiting {
+        assert_eq!(read_answer(stream).status, 200);
+    }
+    assert!(links.events("cannot accept connections").is_empty());
 }
 
 #[test]
@@ -238,7 +294,7 @@ fn a_start_that_cannot_work_says_what_to_do() {
     }
 }
 
-fn read_to_end(mut stream: std::net::TcpStream) -> String {
+fn read_to_end(mut stream: TcpStream) -> String {
     let mut text = String::new();
     stream.read_to_string(&mut text).expect("read to the end");
     text

@@ -34,7 +34,12 @@ pub(crate) fn command(arguments: &[&str], vars: &[(&str, &str)]) -> Command {
 impl Links {
     /// `links serve` on a port of the kernel's choice.
     pub(crate) fn serve(vars: &[(&str, &str)]) -> Self {
-        let mut child = command(&["serve"], vars)
+        Self::spawn(command(&["serve"], vars))
+    }
+
+    /// What `command` gave for `serve`, perhaps wrapped in another program that becomes it.
+    pub(crate) fn spawn(mut serve: Command) -> Self {
+        let mut child = serve
             .env("PORT", "0")
             .env("LISTEN_ADDRESS", "127.0.0.1")
             .stdout(Stdio::piped())
