@@ -1,5 +1,6 @@
-//! Clients that ask as fast as they are answered, and a target that answers at once.
+//! Clients that ask as fast as they are answered, herds, and a target that answers at once.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -9,105 +10,120 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-const CLIENTS: usize = 64;
+pub(crate) const CLIENTS: usize = 64;
 const WARM_UP: Duration = Duration::from_secs(1);
 const SPAN: Duration = Duration::from_secs(5);
+/// Longer than anybody waits for a redirect.
+const PATIENCE: Duration = Duration::from_mins(1);
 const END: &[u8] = b"\r\n\r\n";
+/// What browsers send, because what is sent is looked at.
+const AGENT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
+    Chrome/142.0.0.0 Safari/537.36";
 
-/// Prints and gives answers per second.
-pub(crate) async fn measure(name: &str, address: SocketAddr, path: &str) -> f64 {
-    let begin = Instant::now() + WARM_UP;
-    let mut clients = JoinSet::new();
-    for _ in 0..CLIENTS {
-        let request = request(path);
-        clients.spawn(async move { client(address, &request, begin, begin + SPAN).await });
+/// Times of answers.
+pub(crate) struct Load(Histogram<u64>);
+
+impl Load {
+    fn new() -> Self {
+        Self(Histogram::new(3).expect("three digits are allowed"))
     }
-    let mut all = Histogram::<u64>::new(3).expect("three digits are allowed");
-    while let Some(one) = clients.join_next().await {
-        all.add(one.expect("no client fails"))
-            .expect("the same bounds");
-    }
+
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-    let rate = all.len() as f64 / SPAN.as_secs_f64();
-    let at = |quantile| Duration::from_micros(all.value_at_quantile(quantile));
-    println!(
-        "{name:<44} {rate:>12.0} {:>10.2?} {:>10.2?}",
-        at(0.5),
-        at(0.99)
-    );
-    rate
+    pub(crate) fn per_second(&self) -> f64 {
+        self.0.len() as f64 / SPAN.as_secs_f64()
+    }
+
+    pub(crate) fn time(&self, quantile: f64) -> Duration {
+        Duration::from_micros(self.0.value_at_quantile(quantile))
+    }
 }
 
-async fn client(
-    address: SocketAddr,
-    request: &[u8],
-    begin: Instant,
-    end: Instant,
-) -> Histogram<u64> {
-    let mut times = Histogram::new(3).expect("three digits are allowed");
-    let mut stream = connect(address).await;
+/// Each client asks for a link of its own, `/bench0` and so on.
+pub(crate) async fn measure(address: SocketAddr) -> Load {
+    let begin = Instant::now() + WARM_UP;
+    let mut clients = JoinSet::new();
+    for number in 0..CLIENTS {
+        let request = request(&format!("/bench{number}"));
+        clients.spawn(async move { client(address, &request, begin, begin + SPAN).await });
+    }
+    let mut all = Load::new();
+    while let Some(one) = clients.join_next().await {
+        all.0
+            .add(one.expect("no client fails").0)
+            .expect("the same bounds");
+    }
+    all
+}
+
+async fn client(address: SocketAddr, request: &[u8], begin: Instant, end: Instant) -> Load {
+    let mut times = Load::new();
+    let mut stream = connect(address).await.expect("connect");
     let mut buffer = vec![0; 8192];
     loop {
         let asked = Instant::now();
         if asked >= end {
             return times;
         }
-        let status = ask(&mut stream, request, &mut buffer).await;
+        let status = ask(&mut stream, request, &mut buffer).await.expect("ask");
         let text = String::from_utf8_lossy(&buffer[..600]);
         assert_eq!(status, 302, "{}", text.trim_end_matches('\0'));
         if asked >= begin {
             let micros = u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX);
-            times.record(micros).expect("it grows as needed");
+            times.0.record(micros).expect("it grows as needed");
         }
     }
 }
 
-/// So many clients, each connected before any asks; gives how many were sent on.
+/// So many clients who come at the same moment, each by a connection of its own; gives what became of them: a status,
+/// or why there is none.
 pub(crate) async fn herd(
     address: SocketAddr,
     path: &str,
     clients: usize,
-    limit: Duration,
-) -> usize {
-    let mut streams = Vec::new();
+) -> BTreeMap<String, usize> {
+    let mut coming = JoinSet::new();
     for _ in 0..clients {
-        streams.push(connect(address).await);
-    }
-    let mut asking = JoinSet::new();
-    for mut stream in streams {
         let request = request(path);
-        asking.spawn(async move {
-            let mut buffer = vec![0; 8192];
-            timeout(limit, ask(&mut stream, &request, &mut buffer)).await
+        coming.spawn(async move {
+            let visit = async {
+                let mut stream = connect(address).await?;
+                ask(&mut stream, &request, &mut vec![0; 8192]).await
+            };
+            match timeout(PATIENCE, visit).await {
+                Ok(Ok(status)) => status.to_string(),
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => format!("no answer in {PATIENCE:?}"),
+            }
         });
     }
-    let mut sent_on = 0;
-    while let Some(answer) = asking.join_next().await {
-        sent_on += usize::from(matches!(answer, Ok(Ok(302))));
+    let mut outcomes = BTreeMap::new();
+    while let Some(outcome) = coming.join_next().await {
+        *outcomes
+            .entry(outcome.expect("no client panics"))
+            .or_default() += 1;
     }
-    sent_on
+    outcomes
 }
 
-async fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).await.expect("connect");
-    stream.set_nodelay(true).expect("set an option");
-    stream
+async fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 fn request(path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nhost: sho.rt\r\nuser-agent: bench\r\n\r\n").into_bytes()
+    format!("GET {path} HTTP/1.1\r\nhost: sho.rt\r\nuser-agent: {AGENT}\r\n\r\n").into_bytes()
 }
 
 /// The status of an answer without a body.
-async fn ask(stream: &mut TcpStream, request: &[u8], buffer: &mut [u8]) -> u16 {
-    stream.write_all(request).await.expect("ask");
+async fn ask(stream: &mut TcpStream, request: &[u8], buffer: &mut [u8]) -> std::io::Result<u16> {
+    stream.write_all(request).await?;
     let mut length = 0;
     loop {
-        let read = stream
-            .read(&mut buffer[length..])
-            .await
-            .expect("read the answer");
-        assert!(read > 0, "the connection ended");
+        let read = stream.read(&mut buffer[length..]).await?;
+        if read == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
         length += read;
         // Redirects have no body; what else comes ends the measurement, so that its body is not waited for.
         if buffer[..length]
@@ -115,7 +131,7 @@ async fn ask(stream: &mut TcpStream, request: &[u8], buffer: &mut [u8]) -> u16 {
             .any(|window| window == END)
         {
             let status = std::str::from_utf8(&buffer[9..12]).expect("digits");
-            return status.parse().expect("a status");
+            return Ok(status.parse().expect("a status"));
         }
     }
 }

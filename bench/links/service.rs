@@ -32,7 +32,13 @@ impl Service {
                 event["address"].as_str()?.parse().ok()
             })
             .expect("links says where it listens");
-        std::thread::spawn(move || lines.for_each(drop));
+        // What it warns of belongs to the numbers.
+        std::thread::spawn(move || {
+            lines
+                .map_while(Result::ok)
+                .filter(|line| !line.contains(r#""level":"INFO""#))
+                .for_each(|line| eprintln!("{line}"));
+        });
         let service = Self { child, address };
         eventually("readiness", || {
             match service.ask("GET", "/health/ready", "") {
