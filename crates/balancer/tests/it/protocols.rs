@@ -220,6 +220,44 @@ fn http2_over_tls_reaches_targets_as_http1() {
 }
 
 #[test]
+fn large_answers_arrive_whole_over_tls() {
+    const LENGTH: usize = 5_000_000;
+    let origin =
+        Origin::with(|_| async { OriginAnswer::new(Full::new(Bytes::from(vec![b'x'; LENGTH]))) });
+    let (one, _) = certificate("one", &["www.example.com"]);
+    let mut node = Node::start();
+    node.serve(&config(
+        vec![https(
+            listener("l", forward(&[("tg", 1)]), vec![]),
+            vec![one],
+        )],
+        vec![group("tg", vec![origin.target()])],
+    ));
+    let address = node.address("l");
+    block_on(async {
+        let mut stream = tls(address, "www.example.com", &[]).await;
+        for _ in 0..3 {
+            stream
+                .write_all(b"GET / HTTP/1.1\r\nHost: www.example.com\r\n\r\n")
+                .await
+                .unwrap();
+            let mut read = Vec::new();
+            let end = loop {
+                assert_ne!(stream.read_buf(&mut read).await.unwrap(), 0);
+                if let Some(at) = read.windows(4).position(|w| w == b"\r\n\r\n") {
+                    break at + 4;
+                }
+            };
+            read.drain(..end);
+            while read.len() < LENGTH {
+                assert_ne!(stream.read_buf(&mut read).await.unwrap(), 0);
+            }
+            assert!(read.len() == LENGTH && read.iter().all(|b| *b == b'x'));
+        }
+    });
+}
+
+#[test]
 fn websockets_pass_through() {
     // Agrees to the upgrade, greets, and then repeats what it hears.
     let origin = Origin::with(|mut request| async move {
