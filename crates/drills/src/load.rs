@@ -21,12 +21,13 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 
-/// How many may wait at a time. Who comes when so many wait is counted as turned away.
-const USERS: usize = 128;
 /// The longest that anybody waits.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often it is seen who is due.
 const BEAT: Duration = Duration::from_millis(2);
+
+/// A connection's own half that sends.
+type Sender = SendRequest<Full<Bytes>>;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -62,12 +63,7 @@ impl Ask {
             .with_context(|| format!("{} {}", self.method, self.path))
     }
 
-    async fn connect(
-        &self,
-    ) -> Result<(
-        SendRequest<Full<Bytes>>,
-        Connection<TokioIo<TcpStream>, Full<Bytes>>,
-    )> {
+    async fn connect(&self) -> Result<(Sender, Connection<TokioIo<TcpStream>, Full<Bytes>>)> {
         let stream = TcpStream::connect(self.address).await?;
         Ok(handshake(TokioIo::new(stream)).await?)
     }
@@ -111,6 +107,10 @@ impl Seen {
 
     pub(crate) fn served(&self) -> u64 {
         self.sent() - self.failed()
+    }
+
+    pub(crate) fn redirects(&self) -> u64 {
+        self.answered.range(300..400).map(|(_, count)| count).sum()
     }
 
     pub(crate) fn add(&mut self, more: Self) {
@@ -182,18 +182,19 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Begins with so many requests a second.
-    pub(crate) fn start(ask: Ask, rate: f64) -> Result<Self> {
+    /// Begins with so many requests a second, of each kind in turn. At most so many users wait at
+    /// a time: who comes then is counted as turned away.
+    pub(crate) fn start(asks: Vec<Ask>, rate: f64, users: usize) -> Result<Self> {
         let shared = Arc::<Shared>::default();
         shared.rate.store(rate.to_bits(), Ordering::Relaxed);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .context("no thread could be started")?;
-        let users = Arc::clone(&shared);
+        let sharing = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("load".to_owned())
-            .spawn(move || LocalSet::new().block_on(&runtime, come(ask, users)))
+            .spawn(move || LocalSet::new().block_on(&runtime, come(asks, users, sharing)))
             .context("no thread could be started")?;
         Ok(Self {
             shared,
@@ -225,12 +226,13 @@ impl Drop for Load {
 #[derive(Default)]
 struct Users {
     waiting: Cell<usize>,
-    idle: RefCell<Vec<SendRequest<Full<Bytes>>>>,
+    idle: RefCell<Vec<Sender>>,
 }
 
 /// Lets users come as they are due.
-async fn come(ask: Ask, shared: Arc<Shared>) {
-    let ask = Rc::new(ask);
+async fn come(asks: Vec<Ask>, most: usize, shared: Arc<Shared>) {
+    let asks: Vec<Rc<Ask>> = asks.into_iter().map(Rc::new).collect();
+    let mut turns = asks.iter().cycle();
     let users = Rc::<Users>::default();
     let mut due = 0.0;
     let mut looked = Instant::now();
@@ -239,10 +241,11 @@ async fn come(ask: Ask, shared: Arc<Shared>) {
         let now = Instant::now();
         due += shared.rate() * now.duration_since(looked).as_secs_f64();
         looked = now;
-        while due >= 1.0 && users.waiting.get() < USERS {
+        while due >= 1.0 && users.waiting.get() < most {
+            let Some(ask) = turns.next() else { return };
             due -= 1.0;
             users.waiting.set(users.waiting.get() + 1);
-            let (ask, users, shared) = (Rc::clone(&ask), Rc::clone(&users), Arc::clone(&shared));
+            let (ask, users, shared) = (Rc::clone(ask), Rc::clone(&users), Arc::clone(&shared));
             tokio::task::spawn_local(async move {
                 let outcome = tokio::time::timeout(PATIENCE, one(&ask, &users)).await;
                 users.waiting.set(users.waiting.get() - 1);
@@ -314,6 +317,7 @@ mod tests {
         more.unanswered.insert("turned away".to_owned(), 4);
         all.add(more);
         assert_eq!((all.sent(), all.failed(), all.served()), (15, 6, 9));
+        assert_eq!(all.redirects(), 8);
         assert_eq!(
             all.to_string(),
             "15 requests, 8 × 302, 1 × 404, 2 × 503, 4 × turned away; half within 2.0 ms, 99 % within 3.0 ms"
@@ -365,7 +369,7 @@ mod tests {
             path: "/".to_owned(),
             body: "",
         };
-        let load = Load::start(ask, 500.0).expect("it starts");
+        let load = Load::start(vec![ask], 500.0, 64).expect("it starts");
         let begun = Instant::now();
         let mut all = Seen::default();
         while all.sent() < 200 && begun.elapsed() < Duration::from_secs(20) {
@@ -392,7 +396,7 @@ mod tests {
             body: "",
         };
         drop(nobody);
-        let load = Load::start(ask, 100.0).expect("it starts");
+        let load = Load::start(vec![ask], 100.0, 64).expect("it starts");
         let begun = Instant::now();
         let mut all = Seen::default();
         while all.sent() == 0 && begun.elapsed() < Duration::from_secs(20) {

@@ -14,9 +14,6 @@ use crate::{Drill, Evidence, Site};
 /// Region time to real time. A minute is three seconds: enough for a task to start and to be found
 /// healthy, and for the three samples that CPU is measured by.
 const RATE: u32 = 20;
-/// What is applied where an environment scales nothing.
-const SCALING: &str = r#"{"min_tasks": 1, "max_tasks": 4}"#;
-
 /// Each request's work, in milliseconds of a processor. Short, so that several fit into what a
 /// task of a quarter of a processor may use of a tenth of a second.
 const WORK: f64 = 10.0;
@@ -25,6 +22,9 @@ const WORK: f64 = 10.0;
 const BUSY: f64 = 1.6;
 /// And when it has fallen: one more than the minimum, with room to both sides.
 const CALMER: f64 = 0.6;
+
+/// More than ever wait where requests take a tenth of a second.
+const USERS: usize = 128;
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 /// How long what is claimed is waited for, in the region's time.
@@ -57,14 +57,9 @@ impl Drill for TargetTracking {
     }
 
     async fn run(&self, site: &Site, evidence: &mut Evidence<'_>) -> Result<()> {
-        // A state keeps no outputs that are null.
-        let scaled = site.outputs("service").await?.get("scaling").is_ok();
-        let beside = if scaled {
-            &[][..]
-        } else {
-            &[("scaling", SCALING)]
-        };
-        site.with_settings(&[("LINKS_DRILLS", "1")], beside).await?;
+        let scaling = site.scaling_beside().await?;
+        site.with_settings(&[("LINKS_DRILLS", "1")], scaling)
+            .await?;
         let policy = policy(site).await?;
         let mut watch = Watch::begin(site).await?;
         watch.at_the_minimum().await?;
@@ -79,7 +74,7 @@ impl Drill for TargetTracking {
         site.set_rate(RATE).await?;
         // Requests a second that keep one task's CPU at the target.
         let one = policy.target / 100.0 * processors * 1000.0 / WORK;
-        let load = Load::start(ask, 0.0)?;
+        let load = Load::start(vec![ask], 0.0, USERS)?;
         watch.follow(evidence, &policy, &load, one).await?;
         let told = watch.told().await?;
         evidence.saw(

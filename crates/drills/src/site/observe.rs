@@ -11,6 +11,8 @@ use super::{PAUSE, Site};
 const CLOCK: &str = "/_terrella/clock";
 const NAMESPACE: &str = "ecs";
 const DIMENSION: &str = "ecs:service:DesiredCount";
+/// What drills of scaling apply where an environment scales nothing.
+const SCALING: &[(&str, &str)] = &[("scaling", r#"{"min_tasks": 1, "max_tasks": 4}"#)];
 
 /// A metric and the statistic of it that is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +104,14 @@ impl Site {
         self.steady().await
     }
 
+    /// What has to be applied beside an environment's values for the service to scale: nothing
+    /// where it does already.
+    pub(crate) async fn scaling_beside(&self) -> Result<&'static [(&'static str, &'static str)]> {
+        // A state keeps no outputs that are null.
+        let scales = self.outputs("service").await?.get("scaling").is_ok();
+        Ok(if scales { &[] } else { SCALING })
+    }
+
     /// Puts the service back as its environment has it, and time to its usual rate.
     pub(crate) async fn restore_service(&self) -> Result<()> {
         // First the clock: whatever fails then, time does not run away.
@@ -148,8 +158,8 @@ impl Site {
             .await?)
     }
 
-    /// How many tasks the service wants and has. Bounds are 0 to its desired count where nothing
-    /// scales it.
+    /// How many tasks the service wants and has. Where nothing scales it, its bounds are what it
+    /// wants.
     pub(crate) async fn tasks_now(&self) -> Result<Tasks> {
         let (cluster, service) = self.scaled_service().await?;
         let input = json!({"cluster": cluster, "services": [service]});
@@ -159,7 +169,7 @@ impl Site {
         let desired = count(&of["desiredCount"])?;
         let target = &targets["ScalableTargets"][0];
         let (min, max) = if target.is_null() {
-            (0, desired)
+            (desired, desired)
         } else {
             (
                 count(&target["MinCapacity"])?,
