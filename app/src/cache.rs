@@ -160,9 +160,9 @@ impl Places {
     }
 
     async fn load(&self, slug: &Slug, fence: u64) -> Result<Entry, RouteError> {
-        let entry = match self.from_shared(slug, fence).await {
+        let entry = match self.look_in_shared(slug, fence).await {
             Some(entry) => entry,
-            None => self.from_database(slug, fence).await?,
+            None => self.read_database(slug, fence).await?,
         };
         if let Some(local) = &self.local
             && self.fences.count(slug) == fence
@@ -172,7 +172,7 @@ impl Places {
         Ok(entry)
     }
 
-    async fn from_shared(&self, slug: &Slug, fence: u64) -> Option<Entry> {
+    async fn look_in_shared(&self, slug: &Slug, fence: u64) -> Option<Entry> {
         let shared = self.shared.as_ref()?;
         if !self.fences.trusts_shared(slug) {
             return None;
@@ -188,7 +188,7 @@ impl Places {
         })
     }
 
-    async fn from_database(&self, slug: &Slug, fence: u64) -> Result<Entry, RouteError> {
+    async fn read_database(&self, slug: &Slug, fence: u64) -> Result<Entry, RouteError> {
         let _slot = self.slots.try_acquire().map_err(|_| {
             metrics().refused("overload");
             RouteError::Overloaded
