@@ -1,9 +1,11 @@
 """What every step needs: where things are, how programs are run, how a refusal is said."""
 
+import contextlib
 import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -27,19 +29,37 @@ class Failed(Refusal):
 def run(*command, environment=None, expect=(0,), shown=False):
     """Runs a program and gives what it printed, or shows that as it comes."""
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             [str(part) for part in command],
             stdout=None if shown else subprocess.PIPE,
             stderr=None if shown else subprocess.PIPE,
             text=True,
             env={**os.environ, **(environment or {})},
-            check=False,
+            # An interrupt reaches it once, from here: Terraform gives its lock back on the first and leaves it on the second.
+            start_new_session=True,
         )
     except FileNotFoundError as error:
         raise Refusal(f"{error.filename} is missing: install it and put it on the PATH") from error
+    done = subprocess.CompletedProcess(command, *ended(process))
     if done.returncode not in expect:
         raise Failed(command, done)
     return done
+
+
+def ended(process):
+    """Waits for a program, also for one that is told to end; gives its status, output and errors."""
+    interrupted = False
+    while True:
+        try:
+            output, errors = process.communicate()
+            break
+        except KeyboardInterrupt:
+            interrupted = True
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGINT)
+    if interrupted:
+        raise Refusal("interrupted, and what it ran has ended; do it again")
+    return process.returncode, output, errors
 
 
 def aws(*arguments):

@@ -32,6 +32,7 @@ def main(environment, image):
         why = task.get("stoppedReason", "") if code is None else f"it ended with {code}"
         group = output(environment, "service", "log_group_name")
         raise Refusal(f"the migration failed: {why}; the version before goes on serving. The log group {group} says more")
+    print(f"migrated with {image}")
 
 
 def register(region, current, image):

@@ -5,6 +5,7 @@ repository could replace. So its manifest is sealed: the plan job's output is th
 apply job is given it by GitHub, not by the artifact.
 """
 
+import concurrent.futures
 import hashlib
 import json
 import os
@@ -43,12 +44,12 @@ def planned(environment, stack, folder):
     """Plans into the folder; whether anything would change."""
     folder.mkdir(parents=True, exist_ok=True)
     refuse_unknown(stack)
-    missing = [name for name in sorted(stacks.reads(stack)) if state(environment, name) is None]
+    seen = states(environment, stack)
+    missing = [name for name in sorted(stacks.reads(stack)) if seen[name] is None]
     if missing:
         raise Refusal(f"{stack} reads {', '.join(missing)}, never applied in {environment}: apply that first")
     image = wanted_image(environment) if takes_image(stack) else None
     values = ["-var", f"image={image}"] if image else []
-    seen = states(environment, stack)
     # A plan has no right to write, and a lock would be written.
     done = terraform(environment, stack, "plan", "-lock=false", "-detailed-exitcode", f"-out={folder / PLAN}", *values, expect=(0, CHANGES))
     shown = json.loads(terraform(environment, stack, "show", "-json", folder / PLAN).stdout)
@@ -130,7 +131,9 @@ def verify(environment, stack, folder, seal, now, current):
 
 def states(environment, stack):
     """Where the states stand that a plan is made from: its own, and those that it reads."""
-    return {name: standing(state(environment, name)) for name in sorted({stack} | stacks.reads(stack))}
+    names = sorted({stack} | stacks.reads(stack))
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        return dict(zip(names, pool.map(lambda name: standing(state(environment, name)), names), strict=True))
 
 
 def standing(found):

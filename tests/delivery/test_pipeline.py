@@ -1,6 +1,12 @@
 """What the pipeline decides: what a change affects, in which order, what is told, what is refused."""
 
 import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -258,6 +264,54 @@ def test_the_deployed_image(monkeypatch):
         plan.wanted_image("dev")
     monkeypatch.setattr(image, "deployed", lambda _: "sha256:" + "a" * 64)
     assert plan.wanted_image("dev") == "sha256:" + "a" * 64
+
+
+# A run that is cancelled
+
+
+RUNS = """
+import signal, sys
+sys.path.insert(0, sys.argv[1])
+from common import Refusal, run
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+try:
+    run("python3", "-c", sys.argv[2], *sys.argv[3:], shown=True)
+except Refusal as refusal:
+    sys.exit(str(refusal))
+"""
+# As Terraform does: on the first interrupt it ends in good order, on the second at once.
+HOLDS = """
+import pathlib, signal, sys, time
+held, over = map(pathlib.Path, sys.argv[1:])
+try:
+    held.touch()
+    signal.pause()
+except KeyboardInterrupt:
+    time.sleep(0.5)
+    held.unlink()
+    over.touch()
+"""
+
+
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_what_runs_ends_in_good_order_when_the_job_is_cancelled(told, tmp_path):
+    held, over = tmp_path / "held", tmp_path / "over"
+    modules = pathlib.Path(plan.__file__).parent
+    runner = subprocess.Popen(
+        [sys.executable, "-c", RUNS, modules, HOLDS, held, over], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    with runner:
+        begun = time.monotonic()
+        while not held.exists():
+            assert time.monotonic() - begun < 20, "it does not begin"
+            time.sleep(0.01)
+        # To all that share its terminal, as Ctrl-C is.
+        os.killpg(runner.pid, told)
+        said = runner.communicate(timeout=20)[1]
+    assert runner.returncode == 1
+    assert "interrupted, and what it ran has ended" in said
+    assert over.exists()
+    assert not held.exists()
 
 
 # Images and migrations, by an AWS CLI that answers from a list

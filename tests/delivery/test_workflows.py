@@ -161,6 +161,7 @@ def test_an_apply_waits_for_a_person_and_for_the_one_before():
     assert apply["environment"] == "${{ inputs.environment }}"
     assert apply["concurrency"] == {"group": "apply-${{ inputs.environment }}-${{ inputs.stack }}", "cancel-in-progress": False}
     assert apply["steps"][-1]["env"]["SEAL"] == "${{ needs.plan.outputs.seal }}"
+    assert apply["steps"][-1]["run"].startswith("exec .github/pipeline/pipeline apply ")
 
 
 @EACH_JOB
