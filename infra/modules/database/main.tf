@@ -192,4 +192,11 @@ resource "aws_secretsmanager_secret_version" "this" {
   # written in the same one. The instance is what can fail, so it comes first:
   # then nothing was written, and the next run writes both.
   depends_on = [aws_db_instance.this]
+
+  lifecycle {
+    # So a destroy would begin here, before the instances refuse: the secret
+    # would go all the same, and the next run write it a password that the
+    # instance does not have. This makes the plan refuse.
+    prevent_destroy = true
+  }
 }

@@ -23,6 +23,13 @@ output "task_definition_arn" {
   value       = aws_ecs_task_definition.this.arn
 }
 
+output "image" {
+  description = "Image that the service was told to run, once it does."
+  # Asked of the service, so that it stays what it was where a version was rolled
+  # back: Terraform keeps what it knew before an apply, even of one that failed.
+  value = aws_ecs_service.this.task_definition == aws_ecs_task_definition.this.arn ? var.image : null
+}
+
 output "task_role_arn" {
   description = "ARN of the role that the containers have."
   value       = aws_iam_role.task.arn

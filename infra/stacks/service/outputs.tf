@@ -70,7 +70,7 @@ output "task_role_name" {
 
 output "image" {
   description = "Image that was applied."
-  value       = local.image
+  value       = module.service.image
 }
 
 output "log_group_name" {

@@ -82,7 +82,7 @@ run "image_by_digest" {
   }
 
   assert {
-    condition     = output.image == "111122223333.dkr.ecr.eu-central-1.amazonaws.com/links-test@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    condition     = local.image == "111122223333.dkr.ecr.eu-central-1.amazonaws.com/links-test@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
     error_message = "A digest is looked for in the environment's repository."
   }
 

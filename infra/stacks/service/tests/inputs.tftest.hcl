@@ -81,7 +81,7 @@ run "image_by_tag" {
   }
 
   assert {
-    condition     = output.image == "111122223333.dkr.ecr.eu-central-1.amazonaws.com/links-test:v1.2.3"
+    condition     = local.image == "111122223333.dkr.ecr.eu-central-1.amazonaws.com/links-test:v1.2.3"
     error_message = "A tag is looked for in the environment's repository."
   }
 }
