@@ -5,10 +5,15 @@
 //! A drill leaves the system as it found it. To add one: a module with a type that is a [`Drill`],
 //! and its line in [`all`].
 
+mod desk;
 mod evidence;
+mod image;
+mod images;
 mod load;
+mod plan_approve_apply;
 mod reachability;
 mod site;
+mod states;
 mod target_tracking;
 mod thundering_herd;
 mod watch;
@@ -46,6 +51,9 @@ pub fn all() -> Vec<Box<dyn Drill>> {
         Box::new(reachability::Reachability),
         Box::new(target_tracking::TargetTracking),
         Box::new(thundering_herd::ThunderingHerd),
+        Box::<plan_approve_apply::PlanApproveApply>::default(),
+        Box::<states::States>::default(),
+        Box::<image::Image>::default(),
     ]
 }
 

@@ -11,11 +11,14 @@ pub use machine::client::Place;
 use machine::client::Program;
 use serde_json::Value;
 use terraform::{Backend, Interrupt, Plan, Stack, Terraform, Variables};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 pub(crate) use observe::{Activity, Metric, Tasks};
 
 /// Between two looks at something that is waited for.
 const PAUSE: Duration = Duration::from_millis(200);
+pub(crate) const ECR: &str = "AmazonEC2ContainerRegistry_V20150921";
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const STEADY_LIMIT: Duration = Duration::from_mins(3);
 
 pub struct Site {
@@ -24,6 +27,8 @@ pub struct Site {
     pub data: PathBuf,
     /// `terrella` itself, which has the small tools that stand in the region's networks.
     program: PathBuf,
+    infra: PathBuf,
+    environment: String,
     terraform: Terraform,
     stacks: Vec<Stack>,
     backend: Backend,
@@ -54,7 +59,28 @@ impl Site {
             region,
             data: data.to_owned(),
             program: program.to_owned(),
+            infra: infra.to_owned(),
+            environment: environment.to_owned(),
         })
+    }
+
+    /// The folder with `stacks` and `environments`.
+    pub fn infra(&self) -> &Path {
+        &self.infra
+    }
+
+    pub fn environment(&self) -> &str {
+        &self.environment
+    }
+
+    /// The bucket that holds the environment's states.
+    pub fn bucket(&self) -> &str {
+        &self.backend.bucket
+    }
+
+    /// Lets a program meet this region and nothing else of AWS's.
+    pub(crate) fn surround(&self, command: &mut std::process::Command) {
+        self.terraform.surround(command);
     }
 
     pub(crate) async fn unless_interrupted<T>(
@@ -127,16 +153,20 @@ impl Site {
             .await
     }
 
-    /// A stack's outputs, from its state.
-    pub async fn outputs(&self, stack: &str) -> Result<Outputs> {
+    /// A stack's state, byte for byte.
+    pub async fn state(&self, stack: &str) -> Result<bytes::Bytes> {
         let path = format!("/{}/{stack}/terraform.tfstate", self.backend.bucket);
-        let state = self
-            .region
+        self.region
             .s3(http::Method::GET, &path, bytes::Bytes::new())
             .await
-            .with_context(|| format!("the stack {stack} has no state: is it applied?"))?;
-        let state: Value =
-            serde_json::from_slice(&state).with_context(|| format!("{path} is no state"))?;
+            .with_context(|| format!("the stack {stack} has no state: is it applied?"))
+    }
+
+    /// A stack's outputs, from its state.
+    pub async fn outputs(&self, stack: &str) -> Result<Outputs> {
+        let state = self.state(stack).await?;
+        let state: Value = serde_json::from_slice(&state)
+            .with_context(|| format!("what is kept as the state of {stack} is none"))?;
         Ok(Outputs {
             stack: stack.to_owned(),
             values: state["outputs"].clone(),
@@ -147,6 +177,12 @@ impl Site {
     pub async fn ecs(&self, operation: &str, input: Value) -> Result<Value> {
         let target = format!("AmazonEC2ContainerServiceV20141113.{operation}");
         Ok(self.region.json("ecs", &target, &input).await?)
+    }
+
+    /// Calls ECR.
+    pub async fn ecr(&self, operation: &str, input: Value) -> Result<Value> {
+        let target = format!("{ECR}.{operation}");
+        Ok(self.region.json("ecr", &target, &input).await?)
     }
 
     /// The service's tasks that run, as `DescribeTasks` shows them.
@@ -247,6 +283,38 @@ impl Site {
     /// Whether a connection opens.
     pub async fn connects(&self, from: &Place, to: &str) -> Result<Tried> {
         self.probe(from, &["connect", to, "2000"]).await
+    }
+
+    /// How the system answers a request from this machine: the status line, or why there is none.
+    pub async fn answer(&self, path: &str) -> Result<Tried> {
+        let address = self.published(80).await?.to_string();
+        let asked = async {
+            let mut stream = tokio::net::TcpStream::connect(&address).await?;
+            let request =
+                format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await?;
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await?;
+            std::io::Result::Ok(answer)
+        };
+        Ok(match tokio::time::timeout(ANSWER_LIMIT, asked).await {
+            Ok(Ok(answer)) => {
+                let text = String::from_utf8_lossy(&answer).into_owned();
+                let line = text.lines().next().unwrap_or_default().to_owned();
+                Tried {
+                    worked: line.starts_with("HTTP/1.1 200"),
+                    said: line,
+                }
+            }
+            Ok(Err(error)) => Tried {
+                worked: false,
+                said: error.to_string(),
+            },
+            Err(_) => Tried {
+                worked: false,
+                said: format!("no answer in {} s", ANSWER_LIMIT.as_secs()),
+            },
+        })
     }
 
     /// Where the machine itself reaches the load balancer's listener of a port.

@@ -185,25 +185,8 @@ impl Terraform {
         let mut chdir = OsString::from("-chdir=");
         chdir.push(self.stacks.join(&stack.name));
         command.arg(chdir).stdin(Stdio::null());
-        // Whatever account the caller is logged in to is not the one meant here.
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if text.starts_with("AWS_") || matches!(&*text, "TF_WORKSPACE" | "TF_DATA_DIR") {
-                command.env_remove(&name);
-            }
-        }
+        self.surround(command.as_std_mut());
         command
-            .envs([
-                ("AWS_ENDPOINT_URL", self.endpoint.as_str()),
-                ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
-                ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
-                ("AWS_EC2_METADATA_DISABLED", "true"),
-                ("AWS_CONFIG_FILE", "/dev/null"),
-                ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
-                ("TF_INPUT", "0"),
-                ("TF_IN_AUTOMATION", "1"),
-                ("CHECKPOINT_DISABLE", "1"),
-            ])
             // One per environment, so that no command meets the state of another's.
             .env(
                 "TF_DATA_DIR",
@@ -212,12 +195,34 @@ impl Terraform {
                     .join(&self.environment)
                     .join(&stack.name),
             );
+        command
+    }
+
+    /// Lets a program, and the Terraform that it may run, meet the region and no account of AWS's.
+    pub fn surround(&self, command: &mut std::process::Command) {
+        // Whatever account the caller is logged in to is not the one meant here.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("AWS_") || matches!(&*text, "TF_WORKSPACE" | "TF_DATA_DIR") {
+                command.env_remove(&name);
+            }
+        }
+        command.envs([
+            ("AWS_ENDPOINT_URL", self.endpoint.as_str()),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+            ("AWS_CONFIG_FILE", "/dev/null"),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+            ("TF_INPUT", "0"),
+            ("TF_IN_AUTOMATION", "1"),
+            ("CHECKPOINT_DISABLE", "1"),
+        ]);
         if let Some(configuration) = &self.configuration {
             command.env(CONFIGURATION, configuration);
         } else if !names_configuration() {
             command.env_remove(CONFIGURATION);
         }
-        command
     }
 
     async fn run(

@@ -2,6 +2,7 @@
 //! test's own, and requests go through it. One story a file, each with a region of its own. They
 //! take minutes, most of them the provider's own waits.
 
+mod delivery;
 mod line;
 mod load;
 mod region;
