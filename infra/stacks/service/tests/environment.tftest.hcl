@@ -87,6 +87,21 @@ run "image_by_digest" {
   }
 
   assert {
+    condition     = var.scaling.cpu_target == 60 && var.scaling.max_tasks >= 2 * var.scaling.min_tasks && var.desired_count == var.scaling.min_tasks
+    error_message = "Everywhere the tasks follow the load at 60 % CPU, begin with as few as there may be, and have room for twice as many."
+  }
+
+  assert {
+    condition     = (var.scaling.office_hours != null) == (var.environment != "prod")
+    error_message = "Production is always open; every other environment closes."
+  }
+
+  assert {
+    condition     = try(var.scaling.office_hours.close, "18:00") == "18:00" && try(var.scaling.office_hours.open, "08:00") == "08:00" && try(var.scaling.office_hours.timezone, "UTC") == "UTC"
+    error_message = "Where it closes, it is open from 08:00 to 18:00 UTC."
+  }
+
+  assert {
     condition     = var.environment != "prod" || (var.desired_count >= 3 && var.deletion_protection)
     error_message = "In production every zone has a task, and the balancer is protected."
   }

@@ -228,6 +228,7 @@ run "refuses_drills_in_production" {
   variables {
     image       = "v1.2.3"
     environment = "prod"
+    scaling     = { min_tasks = 3, max_tasks = 12 }
     settings    = { LINKS_DRILLS = "1" }
   }
 
