@@ -6,14 +6,16 @@
 mod clock;
 mod logs;
 mod store;
+mod time;
 #[cfg(test)]
 mod time_tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use region::services::logs::stream;
 use region::{Caller, Context, Error, Handler, Region, Settings, Value};
 use tokio::sync::{Notify, watch};
@@ -25,10 +27,7 @@ pub use logs::LogEvent;
 use store::{Store, Time};
 
 pub use store::StoreError;
-
-/// The most instants that are stopped at on the way to a later time. What is due beyond them is
-/// done at the end, all at once, so that no leap takes for ever.
-const MOST_STOPS: usize = 10_000;
+pub use time::{Attendance, Jumped, TimeError};
 
 /// How often old log events are removed.
 const LOGS_AGE: SignedDuration = SignedDuration::from_hours(1);
@@ -42,12 +41,16 @@ pub struct Engine {
     clock: Clock,
     /// Held while the clock is changed: one change at a time.
     changing_clock: Mutex<()>,
+    /// Whether somebody makes what should exist; see [`Self::attend`].
+    attended: AtomicBool,
     /// Something was changed: what should exist may differ, and so may the next deadline.
     changed: Notify,
     /// Told once what should exist has changed; see [`Self::world_changed`].
     world_changed: Notify,
     /// Counts what was changed; see [`Self::changes`].
     commits: watch::Sender<u64>,
+    /// Wakes the thread that waits for the next change.
+    committed: (Mutex<()>, Condvar),
 }
 
 impl Engine {
@@ -73,9 +76,11 @@ impl Engine {
             store,
             clock,
             changing_clock: Mutex::new(()),
+            attended: AtomicBool::new(false),
             changed: Notify::new(),
             world_changed: Notify::new(),
             commits: watch::Sender::new(0),
+            committed: (Mutex::new(()), Condvar::new()),
         };
         if rows == 0 {
             engine.change(Caller::Root, |region, context| {
@@ -247,7 +252,7 @@ impl Engine {
                 }
                 // Read before the steps, which take time themselves.
                 let now = engine.clock.now();
-                engine.step_to(now, |_| {}).map(|_| ())
+                engine.step_to(now, || {}, |_| {}).map(|_| ())
             })
             .await;
             match done {
@@ -259,83 +264,6 @@ impl Engine {
                 Err(error) => tracing::error!(%error, "what was due could not be done"),
             }
         }
-    }
-
-    /// Lets time run at a multiple of real time.
-    ///
-    /// # Errors
-    /// If the rate is out of bounds, or could not be made durable.
-    pub fn set_rate(&self, rate: u32) -> Result<(), TimeError> {
-        let _alone = self.clock_alone();
-        self.clock.set_rate(rate)?;
-        let region = self.lock_write();
-        self.keep_time(&region)?;
-        Ok(())
-    }
-
-    /// Moves the region's time ahead. Everything that becomes due on the way is done in its order,
-    /// each at its own instant, as if the time had passed; what the machine runs does not age with
-    /// it. Says how many instants were stopped at. Calls go on being answered meanwhile.
-    ///
-    /// # Errors
-    /// If it is no way ahead or too far, or could not be made durable: then time stands at the last
-    /// instant that was.
-    pub fn jump(&self, to: Timestamp) -> Result<usize, TimeError> {
-        let _alone = self.clock_alone();
-        let ahead = to.duration_since(self.clock.now());
-        if ahead <= SignedDuration::ZERO || ahead > MOST_JUMP {
-            return Err(ClockError::Jump.into());
-        }
-        let stepped = self.step_to(to, |instant| self.clock.hold(instant));
-        match stepped {
-            Ok(stops) => {
-                self.clock.land(to);
-                let region = self.lock_write();
-                self.keep_time(&region)?;
-                self.changed.notify_one();
-                Ok(stops)
-            }
-            Err(error) => {
-                self.clock.land(self.clock.now());
-                Err(error.into())
-            }
-        }
-    }
-
-    fn clock_alone(&self) -> std::sync::MutexGuard<'_, ()> {
-        self.changing_clock
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Does what is due until `to`, each at its own instant, and then all that is due at `to`. Says
-    /// how many instants were stopped at. `arrive` is told each before anything is done at it.
-    fn step_to(&self, to: Timestamp, arrive: impl Fn(Timestamp)) -> Result<usize, StoreError> {
-        let mut stops = 0;
-        while stops < MOST_STOPS {
-            let next = self.lock_read().deadline().filter(|at| *at < to);
-            let Some(at) = next else { break };
-            arrive(at);
-            self.settle_at(at)?;
-            stops += 1;
-        }
-        if stops == MOST_STOPS {
-            tracing::warn!(%to, "so much is due until then that the rest is done at once");
-        }
-        arrive(to);
-        self.settle_at(to)?;
-        Ok(stops + 1)
-    }
-
-    /// Does what is due at an instant, unless somebody came to a later one meanwhile.
-    fn settle_at(&self, at: Timestamp) -> Result<(), StoreError> {
-        let mut context = self.context(Caller::Service { principal: "time" });
-        context.now = at;
-        self.change_in(&context, |region, context| {
-            if region.settled_at < context.now {
-                region.settle(context);
-            }
-        })
     }
 
     fn context(&self, caller: Caller) -> Context<'_> {
@@ -426,6 +354,7 @@ impl Engine {
                 self.changed.notify_one();
                 self.world_changed.notify_one();
                 self.commits.send_modify(|count| *count += 1);
+                self.wake();
                 Ok(())
             }
             Err(error) => {
@@ -434,15 +363,6 @@ impl Engine {
             }
         }
     }
-}
-
-/// Why time was not moved.
-#[derive(Debug, thiserror::Error)]
-pub enum TimeError {
-    #[error(transparent)]
-    Clock(#[from] ClockError),
-    #[error("the time could not be kept")]
-    Store(#[from] StoreError),
 }
 
 /// Turns a panic, which is a defect of ours, into an answer.

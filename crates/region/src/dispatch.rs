@@ -36,6 +36,9 @@ pub struct Service {
     pub actions: fn(&Region, &mut Vec<world::Action>),
     /// Takes note of what a world said. Events of no concern are ignored.
     pub observe: fn(&mut Region, &Context, &Event),
+    /// Something that the world does and is soon done with, in words: time that is moved ahead
+    /// waits for it.
+    pub awaits: fn(&Region) -> Option<String>,
 }
 
 impl Service {
@@ -50,6 +53,7 @@ impl Service {
             desire: |_, _| {},
             actions: |_, _| {},
             observe: |_, _, _| {},
+            awaits: |_| None,
         }
     }
 }

@@ -194,6 +194,12 @@ impl Region {
         actions
     }
 
+    /// Something that the world does and is soon done with, in words; `None`: it has done all that
+    /// AWS would have done within some minutes.
+    pub fn awaits(&self) -> Option<String> {
+        SERVICES.iter().find_map(|service| (service.awaits)(self))
+    }
+
     /// What was changed since the last commit, as rows to store.
     pub fn changes(&self) -> Vec<Change> {
         let mut changes = Vec::new();

@@ -61,7 +61,8 @@ async fn apply(region: &Client, change: &Change) -> Result<Value> {
     Ok(region.post(PATH, &body).await?)
 }
 
-fn sentence(told: &Value) -> String {
+/// What time it is, and how the clock was moved if it was just now.
+pub(crate) fn sentence(told: &Value) -> String {
     let now = told["now"].as_str().unwrap_or_default();
     let shown = now.parse::<Timestamp>().map_or_else(
         |_| now.to_owned(),
@@ -76,7 +77,12 @@ fn sentence(told: &Value) -> String {
         Some(1) => "; nothing was due on the way".to_owned(),
         Some(stops) => format!("; something was due at {} moments on the way", stops - 1),
     };
-    format!("{shown}{rate}{stops}")
+    let unfinished = told["unfinished"]
+        .as_str()
+        .map_or_else(String::new, |doing| {
+            format!("; it did not wait for everything: {doing}")
+        });
+    format!("{shown}{rate}{stops}{unfinished}")
 }
 
 /// A length of time in words; a day has 24 hours.
@@ -180,6 +186,11 @@ mod tests {
         assert_eq!(
             sentence(&told),
             "Mon 2026-01-05 18:00:00 UTC, 60 times as fast as real time; something was due at 2 moments on the way"
+        );
+        let told = json!({"now": "2026-01-05T18:00:00Z", "rate": 1, "stops": 1, "unfinished": "task 1 of service:a stops"});
+        assert_eq!(
+            sentence(&told),
+            "Mon 2026-01-05 18:00:00 UTC; nothing was due on the way; it did not wait for everything: task 1 of service:a stops"
         );
     }
 }

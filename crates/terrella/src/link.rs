@@ -81,6 +81,7 @@ async fn keep(engine: &Arc<Engine>, data: &Path, die_with_parent: bool) -> Resul
             }
         }
     });
+    let _attendance = engine.attend();
     let clock = engine.clock();
     let mut due = next_measurement(clock.now());
     let ended = loop {

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use courier::{Courier, Smtp};
@@ -14,6 +15,9 @@ use tokio::net::{TcpListener, UnixListener};
 
 use crate::link;
 use crate::running::{Claim, Served};
+
+/// How long work on threads of its own is waited for at the end.
+const END_LIMIT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -76,7 +80,10 @@ pub(crate) fn run(data: &Path, arguments: &Arguments) -> Result<()> {
         .enable_all()
         .build()
         .context("no threads could be started")?;
-    runtime.block_on(serve(&data, arguments))
+    let done = runtime.block_on(serve(&data, arguments));
+    // A leap of time may wait for minutes; it goes on where it was at the next start.
+    runtime.shutdown_timeout(END_LIMIT);
+    done
 }
 
 async fn serve(data: &Path, arguments: &Arguments) -> Result<()> {
@@ -157,7 +164,7 @@ async fn serve(data: &Path, arguments: &Arguments) -> Result<()> {
 
 /// Keeps this process's own log small, for ever.
 async fn bound_log(path: std::path::PathBuf) {
-    let mut tick = tokio::time::interval(std::time::Duration::from_secs(10));
+    let mut tick = tokio::time::interval(Duration::from_secs(10));
     loop {
         tick.tick().await;
         let path = path.clone();

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engine::{Engine, TimeError};
+use engine::{Engine, Jumped, TimeError};
 use http::{Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -22,8 +22,9 @@ enum Change {
     JumpTo(Timestamp),
 }
 
-/// The region's time. `stops`: how many instants something was done at on the way of a jump.
-pub(super) fn told(engine: &Engine, stops: Option<usize>) -> Value {
+/// The region's time. After a jump also `stops`, how many instants something was done at on its way,
+/// and `unfinished`, what the world had not done by then.
+pub(super) fn told(engine: &Engine, jumped: Option<Jumped>) -> Value {
     let clock = engine.clock();
     let (now, wall) = (clock.now(), clock.wall());
     let mut told = json!({
@@ -32,8 +33,9 @@ pub(super) fn told(engine: &Engine, stops: Option<usize>) -> Value {
         "ahead_seconds": now.duration_since(wall).as_secs(),
         "rate": clock.rate(),
     });
-    if let Some(stops) = stops {
+    if let Some(Jumped { stops, unfinished }) = jumped {
         told["stops"] = json!(stops);
+        told["unfinished"] = json!(unfinished);
     }
     told
 }
@@ -50,7 +52,7 @@ pub(super) async fn change(engine: &Arc<Engine>, body: &[u8]) -> Response<Bytes>
     };
     let acting = Arc::clone(engine);
     match tokio::task::spawn_blocking(move || apply(&acting, &change)).await {
-        Ok(Ok(stops)) => answer(StatusCode::OK, &told(engine, stops)),
+        Ok(Ok(jumped)) => answer(StatusCode::OK, &told(engine, jumped)),
         Ok(Err(error @ TimeError::Clock(_))) => answer(
             StatusCode::BAD_REQUEST,
             &json!({"error": error.to_string()}),
@@ -66,7 +68,7 @@ pub(super) async fn change(engine: &Arc<Engine>, body: &[u8]) -> Response<Bytes>
     }
 }
 
-fn apply(engine: &Engine, change: &Change) -> Result<Option<usize>, TimeError> {
+fn apply(engine: &Engine, change: &Change) -> Result<Option<Jumped>, TimeError> {
     match change {
         Change::Rate(rate) => engine.set_rate(*rate).map(|()| None),
         Change::JumpSeconds(seconds) => {

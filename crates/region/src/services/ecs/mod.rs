@@ -30,6 +30,7 @@ pub(crate) const SERVICE: Service = Service {
     deadline: reconcile::deadline,
     desire: desire::desire,
     observe: reconcile::observe,
+    awaits: reconcile::awaits,
     ..Service::new("ecs", handler)
 };
 

@@ -40,6 +40,7 @@ pub(crate) const SERVICE: Service = Service {
     deadline,
     desire: desire::desire,
     observe,
+    awaits: target::awaits,
     ..Service::new("elbv2", handler)
 };
 

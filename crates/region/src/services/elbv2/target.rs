@@ -223,6 +223,19 @@ pub(super) fn observe(region: &mut Region, balancer: &str, targets: &[TargetStat
     }
 }
 
+/// A target whose first health checks are under way.
+pub(super) fn awaits(region: &Region) -> Option<String> {
+    region.elbv2.targets.iter().find_map(|((group, _), row)| {
+        let group = target_group::get(region, group).ok()?;
+        (of(region, group, row).state == "initial").then(|| {
+            format!(
+                "target {}:{} of {} is checked",
+                row.address, row.port, group.name
+            )
+        })
+    })
+}
+
 pub(super) fn deadline(region: &Region) -> Option<Timestamp> {
     let rows = region.elbv2.targets.values();
     rows.filter_map(|row| row.draining_until).min()

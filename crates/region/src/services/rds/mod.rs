@@ -77,6 +77,7 @@ pub(crate) const SERVICE: Service = Service {
     desire,
     actions,
     observe,
+    awaits: run::awaits,
     ..Service::new("rds", handler)
 };
 

@@ -84,6 +84,18 @@ pub(super) fn deadline(region: &Region) -> Option<Timestamp> {
         .min()
 }
 
+/// A task on its way up or down, as far as that is the world's to do.
+pub(super) fn awaits(region: &Region) -> Option<String> {
+    region.ecs.tasks.values().find_map(|task| {
+        let doing = match task.status {
+            TaskState::Pending | TaskState::Activating => "starts",
+            TaskState::Stopping => "stops",
+            _ => return None,
+        };
+        Some(format!("task {} of {} {doing}", task.id, task.group))
+    })
+}
+
 pub(super) fn observe(region: &mut Region, context: &Context, event: &Event) {
     match event {
         Event::Task(status) => observe_task(region, context, status),

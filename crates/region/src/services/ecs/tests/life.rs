@@ -66,6 +66,30 @@ fn what_a_service_was_doing_it_does_after_a_restart() {
     assert_eq!(deployments[0].task_definition, Some(definition));
 }
 
+#[test]
+fn time_that_is_moved_waits_for_the_machine_and_not_for_time() {
+    let mut stage = Stage::new();
+    let doing = |stage: &Stage| {
+        let text = stage.bench.region.awaits()?;
+        text.split(' ').next_back().map(str::to_owned)
+    };
+    let definition = stage.definition(Behaviour::Well);
+    let input = stage.new_service(&definition, 1);
+    stage.create(input);
+    assert_eq!(doing(&stage).as_deref(), Some("starts"));
+    stage.pass(6);
+    assert_eq!(doing(&stage).as_deref(), Some("checked"));
+    stage.pass(60);
+    assert_eq!(doing(&stage), None);
+    stage.update(|input| input.desired_count = Some(0));
+    stage.pass(299);
+    assert_eq!(doing(&stage), None, "it drains");
+    stage.pass(2);
+    assert_eq!(doing(&stage).as_deref(), Some("stops"));
+    stage.pass(2);
+    assert_eq!(doing(&stage), None);
+}
+
 fn run(stage: &mut Stage, definition: &str) -> String {
     let input = api::RunTaskRequest {
         cluster: Some(CLUSTER.into()),

@@ -330,6 +330,17 @@ pub(in crate::services::rds) fn desire(region: &Region, world: &mut World) {
     }
 }
 
+/// An instance that comes up or goes down.
+pub(in crate::services::rds) fn awaits(region: &Region) -> Option<String> {
+    let mut all = region.rds.instances.values();
+    all.find_map(|one| match one.status {
+        Status::Creating | Status::Rebooting | Status::Stopping | Status::Starting => {
+            Some(format!("database {} is {}", one.name, one.status.name()))
+        }
+        _ => None,
+    })
+}
+
 pub(in crate::services::rds) fn actions(region: &Region, actions: &mut Vec<Action>) {
     for one in region.rds.instances.values() {
         if let Some(act) = &one.act {
