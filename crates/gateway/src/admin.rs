@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use region::Region;
-use region::services::elbv2;
+use region::services::{application_autoscaling, ecs, elbv2};
 use serde_json::json;
 
 use crate::server::Gateway;
@@ -42,7 +42,12 @@ impl Gateway {
             ),
             (&Method::GET, "/_terrella/status") => {
                 let (world, _) = self.engine().world();
-                let mut status = self.engine().read(|region, _| endpoints(region));
+                let mut status = self.engine().read(|region, _| {
+                    let mut status = endpoints(region);
+                    status["services"] = services(region);
+                    status
+                });
+                status["clock"] = clock::told(self.engine(), None);
                 status["counts"] = json!({
                     "networks": world.vpcs.len(),
                     "tasks": world.tasks.len(),
@@ -100,6 +105,24 @@ fn endpoints(region: &Region) -> serde_json::Value {
         })
         .collect();
     json!({"listeners": listeners, "databases": databases})
+}
+
+/// Services that are active, with the tasks that they want and have. `closed` is there where the
+/// bounds of its scaling leave one no task, and says when that ends, if it does.
+fn services(region: &Region) -> serde_json::Value {
+    let told = region.ecs.services.keys().filter_map(|(cluster, name)| {
+        let now = ecs::scaling::capacity(region, cluster, name)?;
+        let closed = application_autoscaling::closed(region, cluster, name);
+        Some(json!({
+            "cluster": cluster,
+            "name": name,
+            "desired": now.desired,
+            "running": now.running,
+            "pending": now.pending,
+            "closed": closed.map(|one| json!({"until": one.until.map(|at| at.to_string())})),
+        }))
+    });
+    told.collect()
 }
 
 /// What is said of a request that could not be read.

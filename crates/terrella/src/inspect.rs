@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use client::{ACCESS_KEY, SECRET_KEY};
+use jiff::Timestamp;
 use machine::client::{Place, Program};
 use serde_json::{Value, json};
 
+use crate::clock;
 use crate::running::{self, Served};
 
 pub(crate) fn status(data: &Path, as_json: bool) -> Result<()> {
@@ -52,6 +54,38 @@ pub(crate) fn status(data: &Path, as_json: bool) -> Result<()> {
     Ok(())
 }
 
+/// Whether a service's scaling allows it no task.
+pub(crate) fn is_closed(service: &Value) -> bool {
+    !service["closed"].is_null()
+}
+
+/// A service's tasks in words, and why it wants none where its scaling allows none.
+pub(crate) fn service(one: &Value) -> String {
+    let name = text(one, "name").unwrap_or_default();
+    let number = |name: &str| one[name].as_u64().unwrap_or(0);
+    let (desired, running) = (number("desired"), number("running"));
+    if running > desired {
+        return format!("{name}: {running} tasks run, {desired} are wanted");
+    }
+    if !is_closed(one) {
+        return format!("{name}: {running} of {desired} tasks run");
+    }
+    match one["closed"]["until"].as_str() {
+        Some(until) => {
+            let shown = until.parse::<Timestamp>().map_or_else(
+                |_| until.to_owned(),
+                |at| at.strftime("%a %Y-%m-%d %H:%M UTC").to_string(),
+            );
+            format!(
+                "{name}: closed by its schedule until {shown}; `terrella clock jump-to {until}` opens it"
+            )
+        }
+        None => format!(
+            "{name}: closed: its scaling allows no task, and no scheduled action will change that"
+        ),
+    }
+}
+
 fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value[name].as_str()
 }
@@ -76,6 +110,14 @@ fn described(served: &Served, all: &Value) -> String {
             .map(|(name, count)| format!("{count} {name}"))
             .collect();
         let _ = writeln!(out, "{}", list.join(", "));
+    }
+    let clock = &all["clock"];
+    if clock["ahead_seconds"].as_i64().unwrap_or(0) != 0 || clock["rate"].as_u64().unwrap_or(1) != 1
+    {
+        let _ = writeln!(out, "its time was moved: {}", clock::sentence(clock));
+    }
+    for one in each(all, "services") {
+        let _ = writeln!(out, "service {}", service(one));
     }
     for one in each(all, "listeners") {
         let balancer = text(one, "balancer").unwrap_or_default();
@@ -245,6 +287,13 @@ mod tests {
         let all = json!({
             "health": {"status": "ok"},
             "counts": {"balancers": 1, "databases": 1, "networks": 1, "tasks": 2},
+            "clock": {"now": "2026-01-05T19:00:00Z", "rate": 60, "ahead_seconds": 7200},
+            "services": [
+                {"name": "links-dev", "desired": 2, "running": 1, "closed": null},
+                {"name": "night", "desired": 0, "running": 0, "closed": {"until": "2026-01-06T08:00:00Z"}},
+                {"name": "ending", "desired": 0, "running": 1, "closed": {"until": "2026-01-06T08:00:00Z"}},
+                {"name": "off", "desired": 0, "running": 0, "closed": {"until": null}},
+            ],
             "listeners": [
                 {"balancer": "links-dev", "port": 80, "protocol": "HTTP",
                  "address": "127.0.0.1:8080", "failure": null, "host": "links-dev.localhost"},
@@ -265,6 +314,11 @@ mod tests {
             described(&served(), &all),
             "region eu-central-1 of account 000000000000 at http://127.0.0.1:4566: ok\n\
              1 balancers, 1 databases, 1 networks, 2 tasks\n\
+             its time was moved: Mon 2026-01-05 19:00:00 UTC, 60 times as fast as real time\n\
+             service links-dev: 1 of 2 tasks run\n\
+             service night: closed by its schedule until Tue 2026-01-06 08:00 UTC; `terrella clock jump-to 2026-01-06T08:00:00Z` opens it\n\
+             service ending: 1 tasks run, 0 are wanted\n\
+             service off: closed: its scaling allows no task, and no scheduled action will change that\n\
              links-dev:80: http://127.0.0.1:8080 or http://links-dev.localhost:8080\n\
              links-dev:443: https://127.0.0.1:8443 or https://links-dev.localhost:8443\n\
              other:81: not published: the port is taken\n\

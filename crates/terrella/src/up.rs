@@ -78,12 +78,24 @@ pub(crate) fn run(data: &Path, arguments: &Arguments) -> Result<()> {
             )
             .await?;
             let step = Step::begin("health");
-            interrupt.or(healthy(&served.client())).await?;
+            let closed = interrupt.or(healthy(&served.client())).await?;
             step.done();
+            eprintln!("{}", ending(begun.elapsed(), &closed));
             anyhow::Ok(())
         })?;
-    eprintln!("everything is up after {} s", begun.elapsed().as_secs());
     inspect::status(data, arguments.json)
+}
+
+/// Names those who serve nothing now, because their schedule says so.
+fn ending(took: Duration, closed: &[String]) -> String {
+    let seconds = took.as_secs();
+    if closed.is_empty() {
+        return format!("everything is up after {seconds} s");
+    }
+    format!(
+        "everything is applied after {seconds} s; closed now: {}",
+        closed.join(", ")
+    )
 }
 
 async fn apply(
@@ -137,12 +149,19 @@ async fn apply(
     Ok(())
 }
 
-/// Waits until every load balancer finds every target of its healthy: Terraform is content when as
-/// many tasks run as are wanted, whatever they answer.
-async fn healthy(region: &Client) -> Result<()> {
+/// Waits until every service runs what it wants, and every load balancer finds every target of its
+/// healthy: Terraform is content with tasks whatever they answer, and does not look at tasks that
+/// a schedule or an alarm asks for. Gives the names of services that are closed.
+async fn healthy(region: &Client) -> Result<Vec<String>> {
     let begun = Instant::now();
     loop {
-        let mut ill = Vec::new();
+        let status = region.get("/_terrella/status").await?;
+        let services = status["services"].as_array().cloned().unwrap_or_default();
+        let mut ill: Vec<String> = services
+            .iter()
+            .filter(|one| one["running"] != one["desired"])
+            .map(inspect::service)
+            .collect();
         let groups = balancing(region, "DescribeTargetGroups", &[]).await?;
         for group in groups.all("DescribeTargetGroupsResult/TargetGroups/member") {
             let arn = group.text("TargetGroupArn");
@@ -162,11 +181,14 @@ async fn healthy(region: &Client) -> Result<()> {
             }
         }
         if ill.is_empty() {
-            return Ok(());
+            let closed = services.iter().filter(|one| inspect::is_closed(one));
+            return Ok(closed
+                .filter_map(|one| one["name"].as_str().map(str::to_owned))
+                .collect());
         }
         if begun.elapsed() > HEALTH_LIMIT {
             bail!(
-                "everything is applied, but {} s later targets are not healthy:\n{}",
+                "everything is applied, but {} s later not everything is well:\n{}",
                 HEALTH_LIMIT.as_secs(),
                 ill.join("\n")
             );
@@ -227,5 +249,20 @@ impl Step {
 impl Drop for Step {
     fn drop(&mut self) {
         eprintln!("failed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_that_is_closed_is_not_said_to_be_up() {
+        let took = Duration::from_millis(61_900);
+        assert_eq!(ending(took, &[]), "everything is up after 61 s");
+        assert_eq!(
+            ending(took, &["links-dev".to_owned()]),
+            "everything is applied after 61 s; closed now: links-dev"
+        );
     }
 }

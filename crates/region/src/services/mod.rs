@@ -17,6 +17,8 @@
 //! | `cloudwatch` | `metric::record`, `metric::statistic`, `alarm::put`, `alarm::get`, `alarm::delete` |
 //! | `ecr` | `image::resolve` (a reference to a manifest's digest, configuration and layers) |
 //! | `elbv2` | `target::register`, `target::deregister`, `target::health`, `target_group::get` |
+//! | `ecs` | `scaling::capacity`, `scaling::set_desired_count` |
+//! | `application_autoscaling` | `closed` (a service that a schedule keeps without tasks) |
 //! | `acm` | `certificate::material` (chain and key), `certificate::by_arn` |
 //! | `route53` | `record::names` (what resolves publicly, and in which VPC) |
 

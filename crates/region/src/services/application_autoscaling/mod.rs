@@ -5,6 +5,7 @@
 //! public functions and writes the activity down.
 
 mod activity;
+mod closed;
 mod cron;
 mod decide;
 mod error;
@@ -20,6 +21,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+pub use closed::{Closed, closed};
 pub use policy::Breach;
 pub use state::State;
 
