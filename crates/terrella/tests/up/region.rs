@@ -46,16 +46,24 @@ impl Region {
             },
         };
         region.serve();
-        let image = links();
-        let up = region
+        // Whatever day it is: a morning on which the office is open.
+        region.text(&["clock", "jump-to", "fri 08:30"]);
+        region.up_again();
+        region
+    }
+
+    /// Runs `terrella up`; gives what it says to people.
+    pub(crate) fn up_again(&self) -> String {
+        let up = self
             .terrella()
             .args(["up", "--infra", INFRA, "--json", "--image-binary"])
-            .arg(image)
-            .stderr(Stdio::inherit())
+            .arg(links())
             .output()
             .expect("terrella runs");
+        let told = String::from_utf8_lossy(&up.stderr).into_owned();
+        eprintln!("{told}");
         assert!(up.status.success(), "terrella up failed");
-        region
+        told
     }
 
     /// The control plane, on the port that it had before if it had one. A child of this process, so
@@ -298,6 +306,19 @@ fn links() -> PathBuf {
 /// That a drill's report says so.
 pub(crate) fn held(report: &Value) {
     assert_eq!(report["verdict"], "held", "{report:#}");
+}
+
+/// That a drill's report says that these facts, and no others, are not so.
+pub(crate) fn broken(report: &Value, facts: &[&str]) {
+    assert_eq!(report["verdict"], "broken", "{report:#}");
+    let found: Vec<&str> = report["facts"]
+        .as_array()
+        .expect("facts")
+        .iter()
+        .filter(|fact| fact["held"] == false)
+        .filter_map(|fact| fact["what"].as_str())
+        .collect();
+    assert_eq!(found, facts, "{report:#}");
 }
 
 pub(crate) fn wait_for(what: &str, limit: Duration, mut so: impl FnMut() -> bool) {
