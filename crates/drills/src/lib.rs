@@ -5,11 +5,13 @@
 //! A drill leaves the system as it found it. To add one: a module with a type that is a [`Drill`],
 //! and its line in [`all`].
 
+mod alarm_to_inbox;
 mod desk;
 mod evidence;
 mod image;
 mod images;
 mod load;
+mod office_hours;
 mod plan_approve_apply;
 mod reachability;
 mod site;
@@ -54,6 +56,8 @@ pub fn all() -> Vec<Box<dyn Drill>> {
         Box::<plan_approve_apply::PlanApproveApply>::default(),
         Box::<states::States>::default(),
         Box::<image::Image>::default(),
+        Box::new(office_hours::OfficeHours),
+        Box::new(alarm_to_inbox::AlarmToInbox),
     ]
 }
 

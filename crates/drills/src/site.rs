@@ -142,6 +142,47 @@ impl Site {
         self.terraform.plan(stack, &variables, &mut interrupt).await
     }
 
+    /// As [`Self::plan`], with another environment's values in place of this one's.
+    pub(crate) async fn plan_as(
+        &self,
+        environment: &str,
+        stack: &str,
+        beside: &[(&str, &str)],
+    ) -> Result<Plan> {
+        let stack = self.stack(stack)?;
+        let variables = self.variables(stack, beside).await?;
+        let mut interrupt = Interrupt::new()?;
+        let terraform = self.terraform.with_values_of(environment);
+        terraform.init(stack, &mut interrupt).await?;
+        terraform.plan(stack, &variables, &mut interrupt).await
+    }
+
+    /// What a command of `terrella` prints about this region, one JSON value a line.
+    pub(crate) async fn terrella(&self, arguments: &[&str]) -> Result<Vec<Value>> {
+        let command = arguments.join(" ");
+        let output = tokio::process::Command::new(&self.program)
+            .arg("--data-dir")
+            .arg(&self.data)
+            .args(arguments)
+            .output()
+            .await
+            .with_context(|| format!("`terrella {command}` could not be run"))?;
+        if !output.status.success() {
+            bail!(
+                "`terrella {command}` failed: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
+        }
+        String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .map(|line| {
+                serde_json::from_str(line)
+                    .with_context(|| format!("`terrella {command}` printed {line:?}"))
+            })
+            .collect()
+    }
+
     /// Destroys a stack, or one address in it with what needs it.
     pub async fn destroy(&self, stack: &str, target: Option<&str>) -> Result<()> {
         let stack = self.stack(stack)?;

@@ -46,13 +46,16 @@ pub enum Plan {
 }
 
 /// Terraform as it is installed, with an environment's values.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Terraform {
     program: PathBuf,
     /// Where its own files are, and the logs.
     data: PathBuf,
     stacks: PathBuf,
+    /// The environment's folder.
     values: PathBuf,
+    /// Where its states are.
+    backend: PathBuf,
     environment: String,
     endpoint: String,
     configuration: Option<PathBuf>,
@@ -65,15 +68,26 @@ impl Terraform {
     /// # Errors
     /// If there is no Terraform, or a mirror that was named has no provider.
     pub fn new(data: &Path, infra: &Path, environment: &str, region: &Client) -> Result<Self> {
+        let values = infra.join("environments").join(environment);
         Ok(Self {
             program: program()?,
             data: data.to_owned(),
             stacks: infra.join("stacks"),
-            values: infra.join("environments").join(environment),
+            backend: values.join("backend.hcl"),
+            values,
             environment: environment.to_owned(),
             endpoint: region.url(),
             configuration: configuration(data)?,
         })
+    }
+
+    /// The same environment, and another's values in place of its own.
+    #[must_use]
+    pub fn with_values_of(&self, environment: &str) -> Self {
+        Self {
+            values: self.values.with_file_name(environment),
+            ..self.clone()
+        }
     }
 
     pub fn log(&self, stack: &Stack) -> PathBuf {
@@ -85,7 +99,7 @@ impl Terraform {
     pub async fn init(&self, stack: &Stack, interrupt: &mut Interrupt) -> Result<()> {
         let _ = fs::remove_file(self.log(stack));
         let mut backend = OsString::from("-backend-config=");
-        backend.push(self.values.join("backend.hcl"));
+        backend.push(&self.backend);
         self.run(
             stack,
             &[
@@ -142,12 +156,11 @@ impl Terraform {
     fn arguments(&self, stack: &Stack, verb: &[&str], variables: &Variables) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = verb.iter().map(OsString::from).collect();
         arguments.push("-no-color".into());
-        for file in [
-            "backend.hcl",
-            "common.tfvars",
-            &format!("{}.tfvars", stack.name),
+        for path in [
+            self.backend.clone(),
+            self.values.join("common.tfvars"),
+            self.values.join(format!("{}.tfvars", stack.name)),
         ] {
-            let path = self.values.join(file);
             // Not every stack has values of its own.
             if path.exists() {
                 let mut argument = OsString::from("-var-file=");
