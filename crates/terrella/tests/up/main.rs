@@ -7,3 +7,4 @@ mod line;
 mod load;
 mod region;
 mod remains;
+mod watching;
