@@ -225,23 +225,38 @@ impl Group {
     }
 }
 
+/// Over a shorter time, what a group used says nothing: one health check would make it busy.
+const SHORTEST: Duration = Duration::from_millis(250);
+
 /// Measures a group again and again.
 #[derive(Debug, Default)]
-pub(crate) struct Meter(Option<(Instant, Duration)>);
+pub(crate) struct Meter {
+    /// When it was measured, and what it had spent by then.
+    since: Option<(Instant, Duration)>,
+    cpu_units: Option<f64>,
+}
 
 impl Meter {
-    /// What the group used since the last time, and uses now.
+    /// What the group used since the last time, and uses now. Where that was only just, as when
+    /// time leaps, it is what it was then.
     pub(crate) fn read(&mut self, group: &Group) -> Option<Usage> {
         let (spent, memory_bytes) = group.usage()?;
-        let now = Instant::now();
-        let cpu_units = self
-            .0
-            .and_then(|(then, before)| units(spent.saturating_sub(before), now - then));
-        self.0 = Some((now, spent));
         Some(Usage {
-            cpu_units,
+            cpu_units: self.units(spent, Instant::now()),
             memory_bytes,
         })
+    }
+
+    fn units(&mut self, spent: Duration, now: Instant) -> Option<f64> {
+        match self.since {
+            Some((then, _)) if now - then < SHORTEST => {}
+            Some((then, before)) => {
+                self.cpu_units = units(spent.saturating_sub(before), now - then);
+                self.since = Some((now, spent));
+            }
+            None => self.since = Some((now, spent)),
+        }
+        self.cpu_units
     }
 }
 
@@ -451,6 +466,21 @@ mod tests {
         let second = Duration::from_secs(1);
         assert_eq!(units(second / 4, second), Some(256.0));
         assert_eq!(units(second, Duration::ZERO), None);
+    }
+
+    #[test]
+    fn what_was_measured_only_just_is_told_again() {
+        let (mut meter, begun) = (Meter::default(), Instant::now());
+        let mut at = |milliseconds, spent| {
+            let now = begun + Duration::from_millis(milliseconds);
+            meter.units(Duration::from_millis(spent), now)
+        };
+        assert_eq!(at(0, 10), None);
+        // A leap: busy for all of a moment.
+        assert_eq!(at(3, 13), None);
+        assert_eq!(at(1000, 260), Some(256.0));
+        assert_eq!(at(1002, 262), Some(256.0));
+        assert_eq!(at(2000, 260), Some(0.0));
     }
 
     #[test]
