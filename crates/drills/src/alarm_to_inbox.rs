@@ -26,6 +26,8 @@ const DRILL: &str = "drill@terrella.example";
 const RATE: u32 = 8;
 /// Requests a second of real time: a minute holds more than any threshold asks for.
 const LOAD: f64 = 20.0;
+/// How many of them may wait for an answer at a time.
+const USERS: usize = 32;
 /// How long the whole takes in the region's time, at most.
 const LENGTH: SignedDuration = SignedDuration::from_mins(45);
 /// How much later than its time an alarm may change: the minute that is under way, and one more
@@ -71,7 +73,7 @@ impl Drill for AlarmToInbox {
             body: "",
         };
         site.set_rate(RATE).await?;
-        let load = Load::start(ask, LOAD)?;
+        let load = Load::start(vec![ask], LOAD, USERS)?;
         let alarm = quiet(site, &errors).await?;
         let began = at_a_minute(site).await?;
         load.take();
