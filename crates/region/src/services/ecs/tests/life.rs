@@ -82,7 +82,8 @@ fn time_that_is_moved_waits_for_the_machine_and_not_for_time() {
     stage.pass(60);
     assert_eq!(doing(&stage), None);
     stage.update(|input| input.desired_count = Some(0));
-    stage.pass(299);
+    stage.pass(19);
+    assert_eq!(stage.service("web").running_count, Some(0));
     assert_eq!(doing(&stage), None, "it drains");
     stage.pass(2);
     assert_eq!(doing(&stage).as_deref(), Some("stops"));
