@@ -7,4 +7,5 @@ mod line;
 mod load;
 mod region;
 mod remains;
+mod scaling;
 mod watching;
