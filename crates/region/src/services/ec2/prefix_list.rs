@@ -45,7 +45,7 @@ impl From<&state::PrefixList> for PrefixList {
             entries: row.entries().to_vec(),
             max_entries: row.max_entries,
             ipv6: row.ipv6,
-            own: Some((row.state.clone(), row.version())),
+            own: Some((row.state, row.version())),
         }
     }
 }
@@ -178,7 +178,6 @@ fn answer(region: &Region, list: &PrefixList) -> api::ManagedPrefixList {
     let owner = if list.own.is_some() { account } else { "aws" };
     let (state, version) = list
         .own
-        .clone()
         .unwrap_or((api::PrefixListState::CreateComplete, 1));
     api::ManagedPrefixList {
         address_family: Some(if list.ipv6 { "IPv6" } else { "IPv4" }.to_owned()),
