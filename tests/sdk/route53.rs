@@ -48,7 +48,7 @@ async fn a_zone_takes_records() -> Result<(), Error> {
     let names: Vec<_> = listed
         .resource_record_sets()
         .iter()
-        .map(|set| set.name())
+        .map(ResourceRecordSet::name)
         .collect();
     assert_eq!(names, ["example.com.", "example.com.", "www.example.com."]);
     let full = route53.delete_hosted_zone().id(zone).send().await;
