@@ -8,7 +8,7 @@ use super::error::{invalid, limit, no_action};
 use super::resource::Resource;
 use super::schedule::{Recurrence, Schedule, zone};
 use super::state::ScheduledAction;
-use super::target::{capacity, check_bounds, filters, find, page};
+use super::target::{Asked, capacity, check_bounds, find, page, place};
 use crate::{Context, Region};
 
 /// The most scheduled actions of a target. (AAS/application-auto-scaling-quotas.html)
@@ -129,26 +129,20 @@ pub(super) fn describe_scheduled_actions(
     _: &Context,
     input: api::DescribeScheduledActionsRequest,
 ) -> Result<api::DescribeScheduledActionsResponse, Error> {
-    let ours = filters(
+    let asked = Asked::read(
         input.service_namespace,
         input.scalable_dimension,
-        input.resource_id.is_some(),
+        input.resource_id,
+        input.scheduled_action_names,
     )?;
-    let names = input.scheduled_action_names.unwrap_or_default();
     let actions = region
         .application_autoscaling
         .scheduled_actions
         .values()
-        .filter(|one| ours && (names.is_empty() || names.contains(&one.name)))
-        .filter(|one| {
-            input
-                .resource_id
-                .as_ref()
-                .is_none_or(|id| *id == one.resource_id)
-        });
+        .filter(|one| asked.takes(&one.resource_id, &one.name));
     let page = page(
         actions,
-        |one| format!("{}\u{1f}{}", one.resource_id, one.name),
+        |one| place(&one.resource_id, &one.name),
         input.next_token.as_deref(),
         input.max_results,
         50,

@@ -189,6 +189,39 @@ pub(super) fn filters(
         && dimension.is_none_or(|one| one == api::ScalableDimension::EcsServiceDesiredCount))
 }
 
+/// What a list of a target's policies or scheduled actions is asked for.
+pub(super) struct Asked {
+    ours: bool,
+    resource: Option<String>,
+    names: Vec<String>,
+}
+
+impl Asked {
+    pub(super) fn read(
+        namespace: api::ServiceNamespace,
+        dimension: Option<api::ScalableDimension>,
+        resource: Option<String>,
+        names: Option<Vec<String>>,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            ours: filters(namespace, dimension, resource.is_some())?,
+            resource,
+            names: names.unwrap_or_default(),
+        })
+    }
+
+    pub(super) fn takes(&self, resource: &str, name: &String) -> bool {
+        self.ours
+            && (self.names.is_empty() || self.names.contains(name))
+            && self.resource.as_ref().is_none_or(|id| id == resource)
+    }
+}
+
+/// Where a policy or scheduled action stands in a list.
+pub(super) fn place(resource: &str, name: &str) -> String {
+    format!("{resource}\u{1f}{name}")
+}
+
 /// A page of a list, whose usual length is also its longest.
 pub(super) fn page<T>(
     items: impl IntoIterator<Item = T>,

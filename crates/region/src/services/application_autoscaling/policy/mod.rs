@@ -13,7 +13,7 @@ use wire::application_autoscaling as api;
 use super::error::{limit, no_policy};
 use super::resource::Resource;
 use super::state::{Policy, PolicyKind};
-use super::target::{filters, find, page};
+use super::target::{Asked, find, page, place};
 use crate::{Context, Region};
 
 /// The most policies of a target. (AAS/application-auto-scaling-quotas.html)
@@ -88,27 +88,21 @@ pub(super) fn describe_scaling_policies(
     _: &Context,
     input: api::DescribeScalingPoliciesRequest,
 ) -> Result<api::DescribeScalingPoliciesResponse, Error> {
-    let ours = filters(
+    let asked = Asked::read(
         input.service_namespace,
         input.scalable_dimension,
-        input.resource_id.is_some(),
+        input.resource_id,
+        input.policy_names,
     )?;
-    let names = input.policy_names.unwrap_or_default();
     let policies = region
         .application_autoscaling
         .policies
         .values()
-        .filter(|one| ours && (names.is_empty() || names.contains(&one.name)))
-        .filter(|one| {
-            input
-                .resource_id
-                .as_ref()
-                .is_none_or(|id| *id == one.resource_id)
-        });
+        .filter(|one| asked.takes(&one.resource_id, &one.name));
     // Ten and no more: AWS looks up the alarms of each. (API_DescribeScalingPolicies.html)
     let page = page(
         policies,
-        |one| format!("{}\u{1f}{}", one.resource_id, one.name),
+        |one| place(&one.resource_id, &one.name),
         input.next_token.as_deref(),
         input.max_results,
         10,
