@@ -152,6 +152,17 @@ impl Target {
         self.idle.borrow().len() + self.lines.count()
     }
 
+    /// A new socket to it.
+    pub(crate) async fn open(&self, limit: Duration) -> Result<TcpStream, ConnectError> {
+        let socket = tokio::time::timeout(limit, TcpStream::connect(self.address))
+            .await
+            .map_err(|_| ConnectError::Timeout)?
+            .map_err(|_| ConnectError::Refused)?;
+        // Only a matter of latency; not all sockets have it.
+        let _ = socket.set_nodelay(true);
+        Ok(socket)
+    }
+
     /// A new connection.
     pub(crate) async fn connect(
         &self,
@@ -159,17 +170,7 @@ impl Target {
         connect_limit: Duration,
         idle_limit: Duration,
     ) -> Result<Box<Upstream>, ConnectError> {
-        let connecting = async {
-            let socket = TcpStream::connect(self.address)
-                .await
-                .map_err(|_| ConnectError::Refused)?;
-            // Only a matter of latency; not all sockets have it.
-            let _ = socket.set_nodelay(true);
-            Ok::<_, ConnectError>(Shared(Rc::new(RefCell::new(socket))))
-        };
-        let socket = tokio::time::timeout(connect_limit, connecting)
-            .await
-            .map_err(|_| ConnectError::Timeout)??;
+        let socket = Shared(Rc::new(RefCell::new(self.open(connect_limit).await?)));
         let io = match &self.tls {
             None => Io::Plain(socket.clone()),
             Some(config) => {
@@ -209,12 +210,8 @@ impl Upstream {
             return false;
         }
         // Readiness may be some ticks old; after a pause it is worth a system call to know.
-        if self.watch.still_for() > 0 {
-            let mut byte = [std::mem::MaybeUninit::uninit()];
-            let peeked = socket2::SockRef::from(&*self.socket.0.borrow()).peek(&mut byte);
-            if !matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
-                return false;
-            }
+        if self.watch.still_for() > 0 && !is_open(&self.socket.0.borrow()) {
+            return false;
         }
         self.send.is_ready()
     }
@@ -345,6 +342,12 @@ impl Body for RequestBody {
 pub(crate) enum Io {
     Plain(Shared),
     Tls(Box<tokio_rustls::client::TlsStream<Shared>>),
+}
+
+/// Asks the system whether the other end neither closed nor sent anything.
+pub(crate) fn is_open(socket: &TcpStream) -> bool {
+    let peeked = socket2::SockRef::from(socket).peek(&mut [std::mem::MaybeUninit::uninit()]);
+    matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
 /// A socket that can be looked at while it is in use. Its reads are the stream's own, which know

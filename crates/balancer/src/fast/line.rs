@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -11,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::upstream::{ConnectError, Target};
+use crate::upstream::{ConnectError, Target, is_open};
 use crate::watch::{Clock, Watch};
 
 /// A connection to a target.
@@ -66,12 +65,7 @@ impl Line {
         connect_limit: Duration,
         idle_limit: Duration,
     ) -> Result<Self, ConnectError> {
-        let stream = tokio::time::timeout(connect_limit, TcpStream::connect(target.address))
-            .await
-            .map_err(|_| ConnectError::Timeout)?
-            .map_err(|_| ConnectError::Refused)?;
-        // Only a matter of latency; not all sockets have it.
-        let _ = stream.set_nodelay(true);
+        let stream = target.open(connect_limit).await?;
         Ok(Self {
             stream,
             watch: clock.watch(idle_limit, target.cord.clone()),
@@ -117,10 +111,6 @@ impl Line {
             return false;
         }
         // Readiness may be some ticks old; after a pause it is worth a system call to know.
-        if self.watch.still_for() == 0 {
-            return true;
-        }
-        let peeked = socket2::SockRef::from(&self.stream).peek(&mut [MaybeUninit::uninit()]);
-        matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        self.watch.still_for() == 0 || is_open(&self.stream)
     }
 }
