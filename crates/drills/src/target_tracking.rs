@@ -328,21 +328,7 @@ fn apart(steps: &[Activity], cooldown: SignedDuration) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        let begin: Timestamp = "2026-01-05T10:00:00Z".parse().expect("a Monday");
-        begin + SignedDuration::from_secs(second)
-    }
-
-    fn tasks(second: i64, desired: u32, running: u32) -> Tasks {
-        Tasks {
-            at: at(second),
-            desired,
-            running,
-            min: 1,
-            max: 4,
-        }
-    }
+    use crate::watch::tests::{at, tasks};
 
     #[test]
     fn what_holds_is_calm_and_below_the_target() {

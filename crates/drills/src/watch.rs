@@ -112,15 +112,16 @@ pub(crate) fn minutes(duration: SignedDuration) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn at(second: i64) -> Timestamp {
+    pub(crate) fn at(second: i64) -> Timestamp {
         let begin: Timestamp = "2026-01-05T10:00:00Z".parse().expect("a Monday");
         begin + SignedDuration::from_secs(second)
     }
 
-    fn tasks(second: i64, desired: u32, running: u32) -> Tasks {
+    /// Between one and four.
+    pub(crate) fn tasks(second: i64, desired: u32, running: u32) -> Tasks {
         Tasks {
             at: at(second),
             desired,

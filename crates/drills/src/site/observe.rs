@@ -141,7 +141,7 @@ impl Site {
     }
 
     /// Calls Application Auto Scaling about the service.
-    pub(crate) async fn scaling(&self, operation: &str, mut input: Value) -> Result<Value> {
+    pub async fn scaling(&self, operation: &str, mut input: Value) -> Result<Value> {
         let (cluster, service) = self.scaled_service().await?;
         let id = format!("service/{cluster}/{service}");
         input["ServiceNamespace"] = json!(NAMESPACE);

@@ -10,7 +10,7 @@ use drills::Site;
 use serde_json::{Value, json};
 use terraform::Plan;
 
-use crate::region::{Region, held};
+use crate::region::{Region, broken, held, said};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
@@ -30,12 +30,12 @@ fn what_was_approved_is_delivered_and_nothing_is_lost_by_a_mistake() {
     let slug = slug(&made.2);
 
     for drill in ["plan-approve-apply", "states", "image"] {
-        eprintln!("--- {drill} holds, and leaves everything as it was");
+        said(&format!("{drill} holds, and leaves everything as it was"));
         held(&region.drill(drill));
         runtime.block_on(as_found(&site));
     }
 
-    eprintln!("--- a pipeline that does not look at the plan's file is found out");
+    said("a pipeline that does not look at the plan's file is found out");
     let careless = Checkout::without_the_check_of_the_plan();
     let report = careless.drill(&region, "plan-approve-apply");
     assert_eq!(
@@ -44,7 +44,7 @@ fn what_was_approved_is_delivered_and_nothing_is_lost_by_a_mistake() {
     );
     runtime.block_on(as_found(&site));
 
-    eprintln!("--- unprotected data is found out before anything is dared");
+    said("unprotected data is found out before anything is dared");
     let reckless = Checkout::without_protection();
     versioning(&site, "Suspended");
     let report = reckless.drill(&region, "states");
@@ -58,7 +58,7 @@ fn what_was_approved_is_delivered_and_nothing_is_lost_by_a_mistake() {
     );
     runtime.block_on(as_found(&site));
 
-    eprintln!("--- a repository whose tags move, and where nothing ever goes, is found out");
+    said("a repository whose tags move, and where nothing ever goes, is found out");
     runtime
         .block_on(async {
             let name = json!({"repositoryName": "links-dev"});
@@ -82,7 +82,7 @@ fn what_was_approved_is_delivered_and_nothing_is_lost_by_a_mistake() {
         .expect("Terraform puts it right");
     runtime.block_on(as_found(&site));
 
-    eprintln!("--- all the while the data stayed");
+    said("all the while the data stayed");
     let (status, leads, body) = region.request("GET", &format!("/{slug}"), "");
     assert!(status.is_redirection(), "{status}: {body}");
     assert_eq!(leads.as_deref(), Some("https://example.com/kept"));
@@ -122,17 +122,6 @@ async fn as_found(site: &Site) {
 }
 
 /// The facts that are not as claimed, of a report that says so.
-fn broken(report: &Value) -> Vec<&str> {
-    assert_eq!(report["verdict"], "broken", "{report:#}");
-    report["facts"]
-        .as_array()
-        .expect("facts")
-        .iter()
-        .filter(|fact| fact["held"] == false)
-        .map(|fact| fact["what"].as_str().expect("a sentence"))
-        .collect()
-}
-
 fn versioning(site: &Site, status: &str) {
     let done = Command::new("aws")
         .args(["s3api", "put-bucket-versioning", "--region", "eu-central-1"])

@@ -10,7 +10,7 @@ use http::StatusCode;
 use terraform::Plan;
 
 use crate::load::Load;
-use crate::region::{Region, held, wait_for};
+use crate::region::{Region, held, said, wait_for};
 use crate::remains::Remains;
 
 type Story<'a> = (&'a Region, &'a Site, &'a tokio::runtime::Runtime);
@@ -61,10 +61,6 @@ fn from_nothing_to_a_served_request_and_back() {
     let data = region.end();
     assert!(!data.exists(), "{} is left", data.display());
     before.assert_nothing_more(&data);
-}
-
-fn said(step: &str) {
-    eprintln!("--- {step}");
 }
 
 fn creates_and_follows_a_link(region: &Region) -> String {

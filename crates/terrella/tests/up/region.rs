@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use client::Client;
 use drills::Site;
 use http::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const TERRELLA: &str = env!("CARGO_BIN_EXE_terrella");
 const INFRA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra");
@@ -308,17 +308,29 @@ pub(crate) fn held(report: &Value) {
     assert_eq!(report["verdict"], "held", "{report:#}");
 }
 
-/// That a drill's report says that these facts, and no others, are not so.
-pub(crate) fn broken(report: &Value, facts: &[&str]) {
+/// The facts that are not so in a drill's report, which says that its claim is broken.
+pub(crate) fn broken(report: &Value) -> Vec<&str> {
     assert_eq!(report["verdict"], "broken", "{report:#}");
-    let found: Vec<&str> = report["facts"]
+    report["facts"]
         .as_array()
         .expect("facts")
         .iter()
         .filter(|fact| fact["held"] == false)
-        .filter_map(|fact| fact["what"].as_str())
-        .collect();
-    assert_eq!(found, facts, "{report:#}");
+        .map(|fact| fact["what"].as_str().expect("a sentence"))
+        .collect()
+}
+
+/// Suspends a kind of the service's scaling, such as `ScheduledScalingSuspended`, or lets it go on.
+pub(crate) async fn suspend(site: &Site, what: &str, suspended: bool) {
+    let input = json!({"SuspendedState": {what: suspended}});
+    site.scaling("RegisterScalableTarget", input)
+        .await
+        .expect("it is taken");
+}
+
+/// Tells where a story is.
+pub(crate) fn said(step: &str) {
+    eprintln!("--- {step}");
 }
 
 pub(crate) fn wait_for(what: &str, limit: Duration, mut so: impl FnMut() -> bool) {

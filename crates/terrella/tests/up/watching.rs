@@ -7,7 +7,7 @@ use serde_json::json;
 use terraform::Plan;
 
 use crate::load::runtime;
-use crate::region::{Region, broken, held};
+use crate::region::{Region, broken, held, said, suspend};
 
 #[test]
 fn it_closes_for_the_weekend_and_its_errors_reach_an_inbox() {
@@ -25,14 +25,16 @@ fn it_closes_for_the_weekend_and_its_errors_reach_an_inbox() {
     said("an alarm that does nothing, and a subscriber who is gone, are noticed");
     act_on_alarms(&site, "DisableAlarmActions");
     unsubscribe_all(&site);
-    broken(
-        &region.drill("alarm-to-inbox"),
-        &[
+    let report = region.drill("alarm-to-inbox");
+    assert_eq!(
+        broken(&report),
+        [
             "links-dev@example.com is subscribed to the alarms, or was asked",
             "a mail says that links-dev-server-errors is ALARM, to drill@terrella.example",
             "a mail says that links-dev-service-unhealthy is ALARM, to drill@terrella.example",
             "a mail says that links-dev-server-errors is OK, to drill@terrella.example",
         ],
+        "{report:#}"
     );
     act_on_alarms(&site, "EnableAlarmActions");
 
@@ -45,26 +47,24 @@ fn it_closes_for_the_weekend_and_its_errors_reach_an_inbox() {
     );
 
     said("a schedule that is suspended closes nothing, and that is noticed");
-    suspend_schedules(&site, true);
-    broken(
-        &region.drill("office-hours"),
-        &[
+    runtime().block_on(suspend(&site, "ScheduledScalingSuspended", true));
+    let report = region.drill("office-hours");
+    assert_eq!(
+        broken(&report),
+        [
             "Fri 18:00: zero tasks",
             "Fri 18:00: it is the schedule's doing, at that second",
             "Sat 09:00: still zero",
             "Sun 18:00: still zero",
             "Mon 07:59: still zero",
         ],
+        "{report:#}"
     );
-    suspend_schedules(&site, false);
+    runtime().block_on(suspend(&site, "ScheduledScalingSuspended", false));
 
     said("at night everybody is told why nothing runs, and an apply wakes nobody");
     at_night(&region, &site);
     region.end();
-}
-
-fn said(step: &str) {
-    eprintln!("--- {step}");
 }
 
 fn call(site: &Site, service: (&str, &str), action: &str, parameters: &[(&str, &str)]) -> Tree {
@@ -110,22 +110,6 @@ fn unsubscribe_all(site: &Site) {
     for (_, arn) in subscriptions(site) {
         call(site, SNS, "Unsubscribe", &[("SubscriptionArn", &arn)]);
     }
-}
-
-fn suspend_schedules(site: &Site, suspended: bool) {
-    let input = json!({
-        "ServiceNamespace": "ecs",
-        "ResourceId": "service/links-dev/links-dev",
-        "ScalableDimension": "ecs:service:DesiredCount",
-        "SuspendedState": {"ScheduledScalingSuspended": suspended},
-    });
-    runtime()
-        .block_on(site.region.json(
-            "application-autoscaling",
-            "AnyScaleFrontendService.RegisterScalableTarget",
-            &input,
-        ))
-        .expect("it is done");
 }
 
 fn at_night(region: &Region, site: &Site) {
