@@ -29,19 +29,19 @@ licences: ## What we link is free for everyone
 	cargo deny --locked check --allow no-license-field bans licenses sources
 
 unit: backend ## Tests of the crates, against real namespaces, PostgreSQL and clients
-	cargo nextest run --workspace --locked
+	scripts/tidily cargo nextest run --workspace --locked
 
 tour: ## Tours of the services by AWS's clients for Python and the command line
 	cargo test --workspace --locked --no-run --quiet  # as `unit` builds it, so nothing is built twice
-	tests/tour/run
+	scripts/tidily tests/tour/run
 
 infra: ## Tests and outside checks of the Terraform, offline
-	scripts/terraform infra/test.sh
+	scripts/tidily scripts/terraform infra/test.sh
 	infra/lint.sh
 
 delivery: ## Tests of the workflows, by outside judges and against a region
 	cargo test --workspace --locked --no-run --quiet  # as `unit` builds it, so nothing is built twice
-	tests/delivery/run
+	scripts/tidily tests/delivery/run
 
 build: ## The command line
 	cargo build --release --locked --package terrella

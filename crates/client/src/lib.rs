@@ -6,6 +6,7 @@ mod sign;
 mod tree;
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
@@ -18,6 +19,11 @@ pub use tree::Tree;
 /// The key of the account's root.
 pub const ACCESS_KEY: &str = "test";
 pub const SECRET_KEY: &str = "test";
+
+/// The certificate of the authority that signs for the region with this folder, for who trusts it.
+pub fn authority(data: &Path) -> PathBuf {
+    data.join("ca").join("ca.pem")
+}
 
 /// Why there is no answer to use.
 #[derive(Debug, thiserror::Error)]

@@ -65,9 +65,8 @@ impl Drill for AlarmToInbox {
         stay_open(site, LENGTH).await?;
         site.with_settings(&[("LINKS_DRILLS", "1")], &[]).await?;
 
-        let balancer = site.published(80).await?;
         let ask = Ask {
-            address: balancer,
+            entrance: site.entrance().await?,
             method: Method::GET,
             path: "/".to_owned(),
             body: "",
@@ -95,7 +94,6 @@ impl Drill for AlarmToInbox {
     }
 
     async fn restore(&self, site: &Site) -> Result<()> {
-        site.set_rate(1).await?;
         let topic = site.outputs("observability").await?.text("topic_arn")?;
         for (address, arn) in subscriptions(site, &topic).await? {
             // One that was not confirmed cannot be ended; it is gone after two days.
@@ -267,7 +265,7 @@ async fn at_a_minute(site: &Site) -> Result<Timestamp> {
 async fn fail(site: &Site, rate: f64) -> Result<()> {
     let tasks = site.tasks().await?.len();
     let ask = Ask {
-        address: site.published(80).await?,
+        entrance: site.entrance().await?,
         method: Method::POST,
         path: format!("/drill/fail?rate={rate}&seconds=600"),
         body: "",

@@ -7,6 +7,7 @@
 
 mod alarm_to_inbox;
 mod desk;
+mod entrance;
 mod evidence;
 mod image;
 mod images;
@@ -41,7 +42,8 @@ pub trait Drill {
     /// Does it, and notes what was seen. An error means that it could not be carried out, which
     /// says nothing about the claim.
     async fn run(&self, site: &Site, evidence: &mut Evidence<'_>) -> Result<()>;
-    /// Puts back what [`Self::run`] did; also called when that was cut short.
+    /// Puts back what [`Self::run`] did; also called when that was cut short. Time runs at its rate
+    /// from before by then.
     async fn restore(&self, _site: &Site) -> Result<()> {
         Ok(())
     }
@@ -90,11 +92,17 @@ pub struct Report {
 pub async fn run(drill: &dyn Drill, site: &Site, told: &mut dyn FnMut(&Fact)) -> Report {
     let begun = Instant::now();
     let mut evidence = Evidence::new(told);
-    let done = site
-        .unless_interrupted(drill.run(site, &mut evidence))
-        .await;
+    let (done, restored) = match site.rate().await {
+        Ok(rate) => {
+            let run = drill.run(site, &mut evidence);
+            let done = site.unless_interrupted(run).await;
+            // First the clock: whatever fails then, time does not run away.
+            let clock = site.set_rate(rate).await;
+            (done, clock.and(drill.restore(site).await))
+        }
+        Err(error) => (Err(error), Ok(())),
+    };
     let facts = evidence.into_facts();
-    let restored = drill.restore(site).await;
     let verdict = judged(done, &facts, restored);
     Report {
         drill: drill.name(),

@@ -4,7 +4,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,8 +17,9 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Connection, SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::task::LocalSet;
+
+use crate::entrance::{Entrance, Stream};
 
 /// The longest that anybody waits.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,7 +32,7 @@ type Sender = SendRequest<Full<Bytes>>;
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Ask {
-    pub(crate) address: SocketAddr,
+    pub(crate) entrance: Entrance,
     pub(crate) method: Method,
     /// With its query.
     pub(crate) path: String,
@@ -63,8 +63,8 @@ impl Ask {
             .with_context(|| format!("{} {}", self.method, self.path))
     }
 
-    async fn connect(&self) -> Result<(Sender, Connection<TokioIo<TcpStream>, Full<Bytes>>)> {
-        let stream = TcpStream::connect(self.address).await?;
+    async fn connect(&self) -> Result<(Sender, Connection<TokioIo<Stream>, Full<Bytes>>)> {
+        let stream = self.entrance.connect().await?;
         Ok(handshake(TokioIo::new(stream)).await?)
     }
 
@@ -72,7 +72,7 @@ impl Ask {
         Ok(Request::builder()
             .method(&self.method)
             .uri(&self.path)
-            .header(header::HOST, self.address.to_string())
+            .header(header::HOST, self.entrance.host())
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::from(self.body))?)
     }
@@ -298,7 +298,7 @@ async fn one(ask: &Ask, users: &Users) -> Result<u16> {
 #[cfg(test)]
 mod tests {
     use std::io::{BufRead as _, BufReader, Write as _};
-    use std::net::TcpListener;
+    use std::net::{SocketAddr, TcpListener};
 
     use super::*;
 
@@ -364,7 +364,7 @@ mod tests {
     #[test]
     fn users_come_at_the_rate_and_not_after_the_end() {
         let ask = Ask {
-            address: server(),
+            entrance: Entrance::plain(server()),
             method: Method::GET,
             path: "/".to_owned(),
             body: "",
@@ -390,7 +390,7 @@ mod tests {
     fn who_finds_nobody_says_so() {
         let nobody = TcpListener::bind("127.0.0.1:0").expect("a port");
         let ask = Ask {
-            address: nobody.local_addr().expect("an address"),
+            entrance: Entrance::plain(nobody.local_addr().expect("an address")),
             method: Method::POST,
             path: "/".to_owned(),
             body: "",

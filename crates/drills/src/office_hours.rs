@@ -59,7 +59,6 @@ impl Drill for OfficeHours {
     }
 
     async fn restore(&self, site: &Site) -> Result<()> {
-        site.set_rate(1).await?;
         if site.tasks_now().await?.max == 0 {
             jump_to(site, next_opening(site.now().await?)?).await?;
         }
@@ -208,7 +207,7 @@ struct Look {
 impl Look {
     async fn at(site: &Site) -> Result<Self> {
         let ask = Ask {
-            address: site.published(80).await?,
+            entrance: site.entrance().await?,
             method: Method::GET,
             path: "/".to_owned(),
             body: "",

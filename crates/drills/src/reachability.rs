@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
@@ -22,11 +22,20 @@ struct Map {
     balancer: Place,
     /// `address:80` of each of the balancer's nodes.
     balancer_public: Vec<String>,
+    /// How it answers there.
+    answer: &'static str,
     task: Place,
     task_address: String,
-    database: Place,
+    /// The writer and its replicas.
+    databases: Vec<Database>,
+}
+
+struct Database {
+    place: Place,
     /// `name:5432`
-    database_address: String,
+    name: String,
+    /// `10.0.35.166:5432`: a name of the VPC's means nothing outside.
+    address: String,
 }
 
 #[async_trait(?Send)]
@@ -45,7 +54,7 @@ impl Drill for Reachability {
     }
 
     async fn run(&self, site: &Site, evidence: &mut Evidence<'_>) -> Result<()> {
-        let map = map(site).await?;
+        let map = map(site, evidence).await?;
         from_the_internet(site, evidence, &map).await?;
         between_the_tiers(site, evidence, &map).await?;
         without_the_rule(site, evidence, &map).await?;
@@ -58,45 +67,79 @@ impl Drill for Reachability {
     }
 }
 
-async fn map(site: &Site) -> Result<Map> {
+async fn map(site: &Site, evidence: &mut Evidence<'_>) -> Result<Map> {
     let network = site.outputs("network").await?;
     let tasks = site.tasks().await?;
     let (task, address) = interface(tasks.first().context("no task of the service runs")?)?;
     let balancers = interfaces(site, &network.text("balancer_security_group_id")?).await?;
-    let databases = interfaces(site, &network.text("database_security_group_id")?).await?;
-    let described = site
-        .region
-        .query("rds", "2014-10-31", "DescribeDBInstances", &[])
-        .await?;
-    let database = described.all("DescribeDBInstancesResult/DBInstances/DBInstance");
-    let endpoint = database.first().context("there is no database")?;
+    let group = network.text("database_security_group_id")?;
+    let databases = databases(site, evidence, &task, &group).await?;
+    let secure = site.entrance().await?.is_secure();
     Ok(Map {
         balancer: balancers
             .first()
             .context("the balancer has no interface")?
-            .0
+            .place
             .clone(),
         balancer_public: balancers
             .iter()
-            .filter_map(|(_, public)| public.as_ref().map(|address| format!("{address}:80")))
+            .filter_map(|one| one.public.as_ref().map(|address| format!("{address}:80")))
             .collect(),
+        answer: if secure {
+            "HTTP/1.1 301 "
+        } else {
+            "HTTP/1.1 200 "
+        },
         task,
         task_address: format!("{address}:{}", network.get("service_port")?),
-        database: databases
-            .first()
-            .context("the database has no interface")?
-            .0
-            .clone(),
-        database_address: format!(
-            "{}:{}",
-            endpoint.text("Endpoint/Address"),
-            endpoint.text("Endpoint/Port")
-        ),
+        databases,
     })
 }
 
-/// The interfaces of a security group, each with its public address.
-async fn interfaces(site: &Site, group: &str) -> Result<Vec<(Place, Option<String>)>> {
+/// Those whose names lead to an interface of the security group, seen from a task.
+async fn databases(
+    site: &Site,
+    evidence: &mut Evidence<'_>,
+    task: &Place,
+    group: &str,
+) -> Result<Vec<Database>> {
+    let described = site
+        .region
+        .query("rds", "2014-10-31", "DescribeDBInstances", &[])
+        .await?;
+    let interfaces = interfaces(site, group).await?;
+    let mut found = Vec::new();
+    for one in described.all("DescribeDBInstancesResult/DBInstances/DBInstance") {
+        let name = one.text("Endpoint/Address");
+        let port = one.text("Endpoint/Port");
+        let resolved = site.probe(task, &["resolve", name]).await?;
+        let interface = interfaces.iter().find(|one| one.private == resolved.said);
+        evidence.saw(
+            format!("in the VPC the name {name} leads to the database"),
+            resolved.said.clone(),
+            interface.is_some(),
+        );
+        found.extend(interface.map(|interface| Database {
+            place: interface.place.clone(),
+            name: format!("{name}:{port}"),
+            address: format!("{}:{port}", resolved.said),
+        }));
+    }
+    if found.is_empty() {
+        bail!("there is no database that could be tried");
+    }
+    Ok(found)
+}
+
+/// A network interface.
+struct Interface {
+    place: Place,
+    private: String,
+    public: Option<String>,
+}
+
+/// The interfaces of a security group.
+async fn interfaces(site: &Site, group: &str) -> Result<Vec<Interface>> {
     let found = site
         .region
         .query(
@@ -111,10 +154,11 @@ async fn interfaces(site: &Site, group: &str) -> Result<Vec<(Place, Option<Strin
         .iter()
         .map(|item| {
             let public = item.text("association/publicIp");
-            (
-                Place::Interface(item.text("networkInterfaceId").into()),
-                (!public.is_empty()).then(|| public.to_owned()),
-            )
+            Interface {
+                place: Place::Interface(item.text("networkInterfaceId").into()),
+                private: item.text("privateIpAddress").to_owned(),
+                public: (!public.is_empty()).then(|| public.to_owned()),
+            }
         })
         .collect())
 }
@@ -127,105 +171,66 @@ async fn from_the_internet(site: &Site, evidence: &mut Evidence<'_>, map: &Map) 
     );
     for address in &map.balancer_public {
         let answer = site.probe(&Place::Internet, &["get", address, "/"]).await?;
-        let held = answer.worked && answer.said.starts_with("HTTP/1.1 200");
+        let held = answer.worked && answer.said.starts_with(map.answer);
         evidence.saw(
             format!("internet → balancer {address}: answered"),
             answer.said,
             held,
         );
     }
-    // A name of the VPC's means nothing out there, so the address is asked for inside.
-    let (name, port) = map
-        .database_address
-        .rsplit_once(':')
-        .context("the database's address has no port")?;
-    let resolved = site.probe(&map.task, &["resolve", name]).await?;
-    evidence.saw(
-        "the database's name resolves in the VPC",
-        resolved.said.clone(),
-        resolved.worked,
-    );
-    let database = format!("{}:{port}", resolved.said);
-    closed(
-        site,
-        evidence,
-        "internet → task",
-        &Place::Internet,
-        &map.task_address,
-    )
-    .await?;
-    closed(
-        site,
-        evidence,
-        "internet → database",
-        &Place::Internet,
-        &database,
-    )
-    .await
+    let mut ways = Ways { site, evidence };
+    let internet = &Place::Internet;
+    ways.closed("internet → task", internet, &map.task_address)
+        .await?;
+    for database in &map.databases {
+        ways.closed("internet → database", internet, &database.address)
+            .await?;
+    }
+    Ok(())
 }
 
 async fn between_the_tiers(site: &Site, evidence: &mut Evidence<'_>, map: &Map) -> Result<()> {
-    open(
-        site,
-        evidence,
-        "balancer → task",
-        &map.balancer,
-        &map.task_address,
-    )
-    .await?;
-    open(
-        site,
-        evidence,
-        "task → database",
-        &map.task,
-        &map.database_address,
-    )
-    .await?;
-    closed(
-        site,
-        evidence,
-        "balancer → database",
-        &map.balancer,
-        &map.database_address,
-    )
-    .await?;
-    closed(
-        site,
-        evidence,
-        "database → task",
-        &map.database,
-        &map.task_address,
-    )
-    .await?;
     let public = map
         .balancer_public
         .first()
         .context("there is no public address")?;
-    closed(site, evidence, "database → internet", &map.database, public).await?;
     let api = format!("secretsmanager.{}.amazonaws.com:443", site.region.region);
-    open(site, evidence, "task → AWS's API", &map.task, &api).await?;
-    closed(site, evidence, "database → AWS's API", &map.database, &api).await
+    let mut ways = Ways { site, evidence };
+    ways.open("balancer → task", &map.balancer, &map.task_address)
+        .await?;
+    ways.open("task → AWS's API", &map.task, &api).await?;
+    for Database { place, name, .. } in &map.databases {
+        ways.open("task → database", &map.task, name).await?;
+        ways.closed("balancer → database", &map.balancer, name)
+            .await?;
+        ways.closed("database → task", place, &map.task_address)
+            .await?;
+        ways.closed("database → internet", place, public).await?;
+        ways.closed("database → AWS's API", place, &api).await?;
+    }
+    Ok(())
 }
 
 async fn without_the_rule(site: &Site, evidence: &mut Evidence<'_>, map: &Map) -> Result<()> {
+    let database = map.databases.first().context("there is no database")?;
     site.destroy("network", Some(RULE)).await?;
     // Tasks that lost their database fail their health checks and are replaced, so each look is
     // from one that is there now.
-    let tried = from_a_task(site, &map.database_address).await?;
+    let tried = from_a_task(site, &database.name).await?;
     evidence.saw(
         format!(
             "task → database {}, its rule removed by Terraform: no way",
-            map.database_address
+            database.name
         ),
         tried.said,
         !tried.worked,
     );
     site.apply("network", &[]).await?;
-    let tried = from_a_task(site, &map.database_address).await?;
+    let tried = from_a_task(site, &database.name).await?;
     evidence.saw(
         format!(
             "task → database {}, its rule put back: connects",
-            map.database_address
+            database.name
         ),
         tried.said,
         tried.worked,
@@ -305,28 +310,26 @@ async fn run_task(site: &Site) -> Result<Value> {
     Ok(ended)
 }
 
-async fn open(
-    site: &Site,
-    evidence: &mut Evidence<'_>,
-    what: &str,
-    from: &Place,
-    to: &str,
-) -> Result<()> {
-    let Tried { worked, said } = site.connects(from, to).await?;
-    evidence.saw(format!("{what} {to}: connects"), said, worked);
-    Ok(())
+/// Tries ways, and says what was seen.
+struct Ways<'a, 'b> {
+    site: &'a Site,
+    evidence: &'a mut Evidence<'b>,
 }
 
-/// Nothing may come back, not even a refusal: that would be somebody's answer.
-async fn closed(
-    site: &Site,
-    evidence: &mut Evidence<'_>,
-    what: &str,
-    from: &Place,
-    to: &str,
-) -> Result<()> {
-    let Tried { worked, said } = site.connects(from, to).await?;
-    let silent = !worked && !said.contains("refused");
-    evidence.saw(format!("{what} {to}: no way"), said, silent);
-    Ok(())
+impl Ways<'_, '_> {
+    async fn open(&mut self, what: &str, from: &Place, to: &str) -> Result<()> {
+        let Tried { worked, said } = self.site.connects(from, to).await?;
+        self.evidence
+            .saw(format!("{what} {to}: connects"), said, worked);
+        Ok(())
+    }
+
+    /// Nothing may come back, not even a refusal: that would be somebody's answer.
+    async fn closed(&mut self, what: &str, from: &Place, to: &str) -> Result<()> {
+        let Tried { worked, said } = self.site.connects(from, to).await?;
+        let silent = !worked && !said.contains("refused");
+        self.evidence
+            .saw(format!("{what} {to}: no way"), said, silent);
+        Ok(())
+    }
 }

@@ -7,18 +7,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use client::Client;
+use http::{Method, Uri};
 pub use machine::client::Place;
 use machine::client::Program;
 use serde_json::Value;
 use terraform::{Backend, Interrupt, Plan, Stack, Terraform, Variables};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::entrance::Entrance;
+use crate::load::Ask;
 
 pub(crate) use observe::{Activity, Metric, Tasks};
 
 /// Between two looks at something that is waited for.
 const PAUSE: Duration = Duration::from_millis(200);
 pub(crate) const ECR: &str = "AmazonEC2ContainerRegistry_V20150921";
-const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const STEADY_LIMIT: Duration = Duration::from_mins(3);
 
 pub struct Site {
@@ -198,7 +200,7 @@ impl Site {
     pub async fn state(&self, stack: &str) -> Result<bytes::Bytes> {
         let path = format!("/{}/{stack}/terraform.tfstate", self.backend.bucket);
         self.region
-            .s3(http::Method::GET, &path, bytes::Bytes::new())
+            .s3(Method::GET, &path, bytes::Bytes::new())
             .await
             .with_context(|| format!("the stack {stack} has no state: is it applied?"))
     }
@@ -326,36 +328,35 @@ impl Site {
         self.probe(from, &["connect", to, "2000"]).await
     }
 
-    /// How the system answers a request from this machine: the status line, or why there is none.
-    pub async fn answer(&self, path: &str) -> Result<Tried> {
-        let address = self.published(80).await?.to_string();
-        let asked = async {
-            let mut stream = tokio::net::TcpStream::connect(&address).await?;
-            let request =
-                format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
-            stream.write_all(request.as_bytes()).await?;
-            let mut answer = Vec::new();
-            stream.read_to_end(&mut answer).await?;
-            std::io::Result::Ok(answer)
+    /// How the service answers a GET from this machine: the status, or why there is none.
+    pub(crate) async fn answer(&self, path: &str) -> Result<Tried> {
+        let ask = Ask {
+            entrance: self.entrance().await?,
+            method: Method::GET,
+            path: path.to_owned(),
+            body: "",
         };
-        Ok(match tokio::time::timeout(ANSWER_LIMIT, asked).await {
-            Ok(Ok(answer)) => {
-                let text = String::from_utf8_lossy(&answer).into_owned();
-                let line = text.lines().next().unwrap_or_default().to_owned();
-                Tried {
-                    worked: line.starts_with("HTTP/1.1 200"),
-                    said: line,
-                }
-            }
-            Ok(Err(error)) => Tried {
-                worked: false,
-                said: error.to_string(),
+        Ok(match ask.send().await {
+            Ok((status, _)) => Tried {
+                worked: status == 200,
+                said: status.to_string(),
             },
-            Err(_) => Tried {
+            Err(error) => Tried {
                 worked: false,
-                said: format!("no answer in {} s", ANSWER_LIMIT.as_secs()),
+                said: format!("{error:#}"),
             },
         })
+    }
+
+    /// Where the service is reached from this machine.
+    pub(crate) async fn entrance(&self) -> Result<Entrance> {
+        let url: Uri = self.outputs("service").await?.text("url")?.parse()?;
+        if url.scheme_str() == Some("https") {
+            let authority = client::authority(&self.data);
+            Entrance::secure(self.published(443).await?, &url, &authority)
+        } else {
+            Ok(Entrance::plain(self.published(80).await?))
+        }
     }
 
     /// Where the machine itself reaches the load balancer's listener of a port.

@@ -30,14 +30,17 @@ const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 /// How long what is claimed is waited for, in the region's time.
 const UNTIL_BUSY: SignedDuration = SignedDuration::from_mins(4);
 const UNTIL_OUT: SignedDuration = SignedDuration::from_mins(8);
-const UNTIL_HELD: SignedDuration = SignedDuration::from_mins(20);
+/// As many tasks as are needed, also where there was one too many at first: a minute in which a task
+/// was only starting still counts as a high one. AWS's low alarm takes that task away again.
+const UNTIL_HELD: SignedDuration = SignedDuration::from_mins(40);
 const UNTIL_IN: SignedDuration = SignedDuration::from_mins(24);
 /// Beyond a cooldown.
 const UNTIL_IN_AGAIN: SignedDuration = SignedDuration::from_mins(6);
 /// How many minutes in a row have to hold.
 const HELD: usize = 3;
-/// AWS's low alarms look at a quarter of an hour. The minute in which the load changes may count.
-const LOW_FOR: SignedDuration = SignedDuration::from_mins(14);
+/// AWS's low alarms look at so many minutes, and want each below so much of the target.
+const LOW_FOR: usize = 15;
+const LOW: f64 = 0.9;
 
 pub(crate) struct TargetTracking;
 
@@ -48,8 +51,8 @@ impl Drill for TargetTracking {
     }
 
     fn claim(&self) -> &'static str {
-        "Under load tasks are added until their average CPU is back at its target, and no more than \
-         are needed; when the load goes, tasks go one cooldown after the other, down to the minimum."
+        "Under load tasks are added until their average CPU is back at its target, and no more are kept \
+         than are needed; when the load goes, tasks go one cooldown after the other, down to the minimum."
     }
 
     fn proves(&self) -> &'static [&'static str] {
@@ -66,7 +69,7 @@ impl Drill for TargetTracking {
         let tasks = site.tasks().await?;
         let processors = processors(tasks.first().context("no task of the service runs")?)?;
         let ask = Ask {
-            address: site.entrance().await?,
+            entrance: site.entrance().await?,
             method: Method::POST,
             path: format!("/drill/burn?ms={WORK}"),
             body: "",
@@ -222,13 +225,10 @@ impl Watch<'_> {
             .within(UNTIL_HELD, async || {
                 let now = self.look().await?;
                 let changed = self.seen.last().map_or(now.at, |last| last.at);
-                let points: Vec<f64> = self
-                    .minutes(changed + MINUTE)
-                    .await?
-                    .into_iter()
-                    .map(|(_, value)| value)
-                    .collect();
-                Ok(holds(&points, now, target).map(|average| (now.running, average)))
+                let points = values(&self.minutes(changed + MINUTE).await?);
+                let needed = holds(&points, now, target)
+                    .filter(|average| without_one(*average, now.running) > target);
+                Ok(needed.map(|average| (now.running, average)))
             })
             .await?;
         evidence.saw(
@@ -242,9 +242,17 @@ impl Watch<'_> {
                 ),
                 None => self.told().await?,
             },
-            held.is_some_and(|(tasks, average)| without_one(average, tasks) > target),
+            held.is_some(),
         );
         Ok(held.map(|(tasks, _)| tasks))
+    }
+
+    /// The CPU of the minutes that a low alarm looked at before a moment: those that had ended.
+    async fn minutes_before(&self, at: Timestamp) -> Result<Vec<f64>> {
+        let mut points = self.minutes(self.begun).await?;
+        points.retain(|(begin, _)| *begin + MINUTE <= at);
+        points.drain(..points.len().saturating_sub(LOW_FOR));
+        Ok(values(&points))
     }
 
     /// The load goes in two steps, at `calmer` and soon after.
@@ -258,22 +266,28 @@ impl Watch<'_> {
         let (min, _) = self.bounds();
         let fewer = self.until(UNTIL_IN, |now| now.desired < held).await?;
         let first = self.site.activities(calmer).await?.into_iter().next();
+        let low = policy.target * LOW;
+        let before = match &first {
+            Some(first) => self.minutes_before(first.at).await?,
+            None => Vec::new(),
+        };
         evidence.saw(
-            "no task goes before the CPU was low for a quarter of an hour",
+            format!("no task goes before the CPU was below {low:.0} % for a quarter of an hour"),
             match &first {
                 Some(first) => format!(
-                    "{} {} {}, {} after the load fell",
+                    "{} {} {}; the {} minutes before were at most at {:.0} %",
                     clock(first.at),
                     first.description,
                     first.cause,
-                    minutes(first.at.duration_since(calmer)),
+                    before.len(),
+                    before.iter().copied().fold(0.0, f64::max),
                 ),
                 None => format!("{held} tasks are still wanted after {}", minutes(UNTIL_IN)),
             },
             fewer.is_some()
-                && first.is_some_and(|first| {
-                    first.cause.contains("-AlarmLow-") && first.at.duration_since(calmer) >= LOW_FOR
-                }),
+                && first.is_some_and(|first| first.cause.contains("-AlarmLow-"))
+                && before.len() == LOW_FOR
+                && before.iter().all(|value| *value < low),
         );
         if fewer.is_none() {
             return Ok(());
@@ -302,6 +316,10 @@ impl Watch<'_> {
         );
         Ok(())
     }
+}
+
+fn values(minutes: &[(Timestamp, f64)]) -> Vec<f64> {
+    minutes.iter().map(|(_, value)| *value).collect()
 }
 
 /// The average of the last minutes, where there are enough of them, none is above the target, and

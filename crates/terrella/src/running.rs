@@ -73,7 +73,7 @@ pub(crate) fn pid_file(data: &Path) -> PathBuf {
 
 /// The certificate, as PEM, of whoever signs what the region's load balancers and endpoints show.
 pub(crate) fn certificate_authority(data: &Path) -> String {
-    data.join("ca").join("ca.pem").display().to_string()
+    client::authority(data).display().to_string()
 }
 
 pub(crate) fn log_file(data: &Path) -> PathBuf {

@@ -1,7 +1,5 @@
 //! What AWS's API tells of a running system as its time goes by: the time, metrics, scaling.
 
-use std::net::SocketAddr;
-
 use anyhow::{Context as _, Result, bail};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -52,6 +50,14 @@ impl Site {
             .context("the region does not tell its time")
     }
 
+    /// How fast the region's time runs, as [`Self::set_rate`] takes it.
+    pub(crate) async fn rate(&self) -> Result<u32> {
+        self.region.get(CLOCK).await?["rate"]
+            .as_u64()
+            .and_then(|rate| u32::try_from(rate).ok())
+            .context("the region does not tell how fast its time runs")
+    }
+
     /// Lets the region's time run at a multiple of real time; 1 is as usual.
     pub(crate) async fn set_rate(&self, rate: u32) -> Result<()> {
         self.region.post(CLOCK, &json!({ "rate": rate })).await?;
@@ -88,7 +94,10 @@ impl Site {
 
     /// Applies the service with these settings of the application beside those it has, and these
     /// values instead of its environment's; waits until it is steady.
-    pub(crate) async fn with_settings(
+    ///
+    /// # Errors
+    /// If Terraform refuses them, or the service does not become steady.
+    pub async fn with_settings(
         &self,
         settings: &[(&str, &str)],
         beside: &[(&str, &str)],
@@ -112,27 +121,10 @@ impl Site {
         Ok(if scales { &[] } else { SCALING })
     }
 
-    /// Puts the service back as its environment has it, and time to its usual rate.
+    /// Puts the service back as its environment has it.
     pub(crate) async fn restore_service(&self) -> Result<()> {
-        // First the clock: whatever fails then, time does not run away.
-        self.set_rate(1).await?;
         self.apply("service", &[]).await?;
         self.steady().await
-    }
-
-    /// Where the service is reached from this machine.
-    ///
-    /// # Errors
-    /// If it speaks HTTPS only, which drills under load do not.
-    pub(crate) async fn entrance(&self) -> Result<SocketAddr> {
-        let url = self.outputs("service").await?.text("url")?;
-        if !url.starts_with("http://") {
-            bail!(
-                "the service is at {url}, and this drill speaks plain HTTP: run it in an \
-                 environment without a domain, such as dev"
-            );
-        }
-        self.published(80).await
     }
 
     async fn scaled_service(&self) -> Result<(String, String)> {

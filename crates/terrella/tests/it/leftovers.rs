@@ -1,8 +1,9 @@
 //! However a region ends, nothing of it stays on the machine.
 
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill, killpg};
@@ -187,6 +188,30 @@ fn a_killed_test_run_takes_its_region_along() {
     nothing_is_left(folder.path(), &name(folder.path()));
     assert_eq!(host(), before);
     drop(region);
+}
+
+/// The rest that a test run wrote goes as well, once its last process has ended.
+#[test]
+fn a_killed_test_run_leaves_no_file() {
+    let mut run = mortal(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/tidily"))
+        .args(["sh", "-c", "sleep 600 & mktemp && wait"])
+        .process_group(0)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut file = String::new();
+    BufReader::new(run.stdout.take().expect("its output"))
+        .read_line(&mut file)
+        .expect("a line");
+    let file = Path::new(file.trim_end());
+    assert!(file.is_file(), "{}", file.display());
+    let group = Pid::from_raw(i32::try_from(run.id()).expect("a number"));
+    killpg(group, Signal::SIGKILL).expect("a signal");
+    run.wait().expect("it ended");
+    let folder = file.parent().expect("a folder");
+    eventually("its folder to go", LIMIT, || {
+        (!folder.exists()).then_some(())
+    });
 }
 
 #[test]
