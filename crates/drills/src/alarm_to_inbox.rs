@@ -65,12 +65,7 @@ impl Drill for AlarmToInbox {
         stay_open(site, LENGTH).await?;
         site.with_settings(&[("LINKS_DRILLS", "1")], &[]).await?;
 
-        let ask = Ask {
-            entrance: site.entrance().await?,
-            method: Method::GET,
-            path: "/".to_owned(),
-            body: "",
-        };
+        let ask = Ask::get(site.entrance().await?, "/");
         site.set_rate(RATE).await?;
         let load = Load::start(vec![ask], LOAD, USERS)?;
         let alarm = quiet(site, &errors).await?;

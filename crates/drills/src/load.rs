@@ -41,6 +41,15 @@ pub(crate) struct Ask {
 }
 
 impl Ask {
+    pub(crate) fn get(entrance: Entrance, path: &str) -> Self {
+        Self {
+            entrance,
+            method: Method::GET,
+            path: path.to_owned(),
+            body: "",
+        }
+    }
+
     /// Asks once; the status and the body of the answer.
     ///
     /// # Errors
@@ -363,12 +372,7 @@ mod tests {
 
     #[test]
     fn users_come_at_the_rate_and_not_after_the_end() {
-        let ask = Ask {
-            entrance: Entrance::plain(server()),
-            method: Method::GET,
-            path: "/".to_owned(),
-            body: "",
-        };
+        let ask = Ask::get(Entrance::plain(server()), "/");
         let load = Load::start(vec![ask], 500.0, 64).expect("it starts");
         let begun = Instant::now();
         let mut all = Seen::default();

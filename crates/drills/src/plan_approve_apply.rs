@@ -5,17 +5,14 @@ use std::fs;
 use anyhow::{Context, Result, bail};
 use async_trait::async_trait;
 use bytes::Bytes;
-use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, Done, Planned, raised};
 use crate::images::{self, Layout, Pushed};
-use crate::office_hours::stay_open;
+use crate::office_hours::stay_open_for_delivery;
 use crate::{Drill, Evidence, Site};
 
 const NAME: &str = "plan-approve-apply";
-/// How long the service has to stay open: more than this takes.
-const LENGTH: SignedDuration = SignedDuration::from_mins(15);
 /// The variable of the stack `registry` that is changed, and what it is where nobody sets it. It
 /// is raised and never lowered: fewer would let images go.
 const IMAGES_KEPT: (&str, u64) = ("images_kept", 50);
@@ -45,8 +42,7 @@ impl Drill for PlanApproveApply {
     }
 
     async fn run(&self, site: &Site, evidence: &mut Evidence<'_>) -> Result<()> {
-        // A closed service starts nothing, so nothing of it can fail to.
-        stay_open(site, LENGTH).await?;
+        stay_open_for_delivery(site).await?;
         let desk = Desk::new(site, NAME).await?;
         let broken = broken_image(site, &desk).await?;
         raise(&desk)?;

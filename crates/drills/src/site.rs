@@ -330,12 +330,7 @@ impl Site {
 
     /// How the service answers a GET from this machine: the status, or why there is none.
     pub(crate) async fn answer(&self, path: &str) -> Result<Tried> {
-        let ask = Ask {
-            entrance: self.entrance().await?,
-            method: Method::GET,
-            path: path.to_owned(),
-            body: "",
-        };
+        let ask = Ask::get(self.entrance().await?, path);
         Ok(match ask.send().await {
             Ok((status, _)) => Tried {
                 worked: status == 200,

@@ -9,15 +9,12 @@ use anyhow::Result;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::Method;
-use jiff::SignedDuration;
 
 use crate::desk::Desk;
-use crate::office_hours::stay_open;
+use crate::office_hours::stay_open_for_delivery;
 use crate::{Drill, Evidence, Site};
 
 const NAME: &str = "states";
-/// How long the service has to stay open: more than this takes.
-const LENGTH: SignedDuration = SignedDuration::from_mins(15);
 /// The stack whose state is spoiled and restored: nothing runs by it.
 const SPOILED: &str = "registry";
 /// Of the lock that nobody holds any more.
@@ -55,8 +52,7 @@ impl Drill for States {
     }
 
     async fn run(&self, site: &Site, evidence: &mut Evidence<'_>) -> Result<()> {
-        // A closed service starts nothing, so nothing of it can fail to.
-        stay_open(site, LENGTH).await?;
+        stay_open_for_delivery(site).await?;
         let desk = Desk::new(site, NAME).await?;
         self.destroy_the_database(site, &desk, evidence).await?;
         self.break_the_service(site, evidence).await?;

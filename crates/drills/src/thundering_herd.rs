@@ -123,13 +123,8 @@ async fn asks(site: &Site) -> Result<Vec<Ask>> {
         let said = String::from_utf8_lossy(&body);
         bail!("no link could be made: {status} {said}");
     };
-    let get = |path: String| Ask {
-        entrance: make.entrance.clone(),
-        method: Method::GET,
-        path,
-        body: "",
-    };
-    Ok(vec![get(format!("/{slug}")), get("/docs".to_owned())])
+    let get = |path: &str| Ask::get(make.entrance.clone(), path);
+    Ok(vec![get(&format!("/{slug}")), get("/docs")])
 }
 
 /// How many requests a second are served, when more come than can be.

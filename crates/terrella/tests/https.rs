@@ -98,7 +98,7 @@ impl Region {
     }
 
     fn authority(&self) -> PathBuf {
-        self.data.path().join("ca").join("ca.pem")
+        client::authority(self.data.path())
     }
 }
 

@@ -1,6 +1,5 @@
 //! However a region ends, nothing of it stays on the machine.
 
-use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,7 +8,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
-use crate::support::{Serving, TERRELLA, eventually, mortal, refusal, terrella};
+use crate::support::{Serving, TERRELLA, eventually, first_line, mortal, refusal, terrella};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -199,10 +198,7 @@ fn a_killed_test_run_leaves_no_file() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("it starts");
-    let mut file = String::new();
-    BufReader::new(run.stdout.take().expect("its output"))
-        .read_line(&mut file)
-        .expect("a line");
+    let file = first_line(&mut run);
     let file = Path::new(file.trim_end());
     assert!(file.is_file(), "{}", file.display());
     let group = Pid::from_raw(i32::try_from(run.id()).expect("a number"));

@@ -18,6 +18,15 @@ pub(crate) fn mortal(program: &str) -> Command {
     command
 }
 
+/// The first line that it prints, with its end. What it printed right behind it is lost.
+pub(crate) fn first_line(child: &mut Child) -> String {
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().expect("its output"))
+        .read_line(&mut line)
+        .expect("a line");
+    line
+}
+
 /// Runs the command line to its end.
 pub(crate) fn terrella(data: &Path, arguments: &[&str]) -> Output {
     mortal(TERRELLA)
@@ -193,11 +202,11 @@ impl SmallDisk {
             .stdout(Stdio::piped())
             .spawn()
             .expect("these tests need the program unshare (package util-linux)");
-        let mut line = String::new();
-        BufReader::new(holder.stdout.as_mut().expect("its output"))
-            .read_line(&mut line)
-            .expect("a line");
-        assert_eq!(line, "mounted\n", "run these tests as root");
+        assert_eq!(
+            first_line(&mut holder),
+            "mounted\n",
+            "run these tests as root"
+        );
         Self {
             holder,
             path,

@@ -121,7 +121,6 @@ async fn as_found(site: &Site) {
     );
 }
 
-/// The facts that are not as claimed, of a report that says so.
 fn versioning(site: &Site, status: &str) {
     let done = Command::new("aws")
         .args(["s3api", "put-bucket-versioning", "--region", "eu-central-1"])
